@@ -1,0 +1,215 @@
+import { z } from 'zod';
+
+/**
+ * Every setting, read once at start from the environment. Rooms receive values, never the environment.
+ * Minutes and seconds accept fractions (0.05), which is how tests and the demo run fast.
+ */
+const positive = z.coerce.number().positive();
+const notNegative = z.coerce.number().nonnegative();
+const count = z.coerce.number().int().positive();
+const port = z.coerce.number().int().min(0).max(65_535);
+const flag = z
+  .enum(['true', 'false', '1', '0', 'yes', 'no', 'on', 'off'])
+  .transform((word) => ['true', '1', 'yes', 'on'].includes(word));
+const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
+
+const settings = {
+  VASTAI_API_KEY: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ secret: true })
+    .describe('Key of the Vast.ai account; without it `npm start` brings its own simulated market'),
+  VASTAI_API_URL: url.default('https://console.vast.ai').describe('Base URL of the market'),
+  VASTAI_BUDGET_LIMIT: positive.default(15).describe('Most all sessions together may spend in a period, USD'),
+  VASTAI_BUDGET_PERIOD: z
+    .string()
+    .regex(/^(month|none|[1-9][0-9]*d)$/, 'month, none or a number of days such as 7d')
+    .default('month')
+    .describe('When spending starts again from zero: `month`, `<n>d` or `none`'),
+  VASTAI_SESSION_BUDGET_LIMIT: positive
+    .default(2)
+    .describe('Most one session may spend, USD: default and ceiling of `budget_usd`'),
+  VASTAI_DEFAULT_KEEP_ALIVE_MINUTES: positive
+    .default(45)
+    .describe('How long a session serves after its last use'),
+  VASTAI_MAX_STARTUP_TIME_MINUTES: positive.default(15).describe('Create to READY, one attempt'),
+  VASTAI_AUTO_DESTROY_ON_ERROR: flag
+    .default(true)
+    .describe('Destroy a READY instance whose model failed three looks in a row'),
+  VASTAI_AUTO_DESTROY_ON_SHUTDOWN: flag
+    .optional()
+    .describe('End all sessions when the program stops; true in `npm start`, false for a worker among many'),
+  VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: positive
+    .default(60)
+    .describe('How often supervision looks at the model'),
+  VASTAI_SEARCH_TIMEOUT_SECONDS: positive
+    .default(60)
+    .describe('How long one search for offers may take, retries included'),
+  VASTAI_MAX_SEARCH_RETRIES: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(3)
+    .describe('How often an empty search is repeated before the launch fails'),
+  MODAL_WEB_URL: url.optional().describe('OpenAI-compatible endpoint on Modal'),
+  MODAL_TOKEN_ID: z
+    .string()
+    .optional()
+    .meta({ secret: true })
+    .describe('Proxy-auth token id of the Modal endpoint'),
+  MODAL_TOKEN_SECRET: z
+    .string()
+    .optional()
+    .meta({ secret: true })
+    .describe('Proxy-auth token secret of the Modal endpoint'),
+  MODAL_MODEL: z.string().optional().describe('Model that the Modal endpoint serves'),
+  ANTHROPIC_API_KEY: z.string().optional().meta({ secret: true }).describe('Key of the Anthropic API'),
+  ANTHROPIC_MODEL: z.string().optional().describe('Model asked of Anthropic'),
+  ADMIN_TOKEN: z
+    .string()
+    .min(8, 'at least 8 characters')
+    .optional()
+    .meta({ secret: true })
+    .describe('Bearer token of the admin API; generated into LEASH_HOME when not set'),
+  HF_TOKEN: z
+    .string()
+    .optional()
+    .meta({ secret: true })
+    .describe('Token for gated models; goes into the create call only'),
+  LEASH_MODEL: z
+    .string()
+    .min(1)
+    .default('Qwen/Qwen2.5-7B-Instruct')
+    .describe('Model served when a launch names none'),
+  LEASH_IMAGE: z.string().min(1).default('vllm/vllm-openai:v0.16.0').describe('Container image'),
+  LEASH_IMAGE_LOGIN: z
+    .string()
+    .optional()
+    .meta({ secret: true })
+    .describe('Registry login, `-u USER -p PASSWORD REGISTRY`; goes into the create call only'),
+  LEASH_TIERS: z.string().optional().describe('JSON file with the GPU fallback table'),
+  LEASH_SCORE_WEIGHTS: z
+    .string()
+    .optional()
+    .describe('JSON object with the weights of the score: price, reliability, download, cuda, disk, memory'),
+  LEASH_MAX_ATTEMPTS: count.default(10).describe('Most attempts of one launch'),
+  LEASH_LAUNCH_MINUTES: positive
+    .default(60)
+    .describe('Longest time from launch to READY, all attempts together'),
+  LEASH_SETTLE_SECONDS: positive
+    .default(60)
+    .describe('How long a create without a clear answer is looked up by its label'),
+  LEASH_SLICE_MINUTES: positive.default(120).describe('Length of one supervision activity'),
+  LEASH_METER_SECONDS: positive.default(300).describe('How often supervision reads the real contract'),
+  LEASH_TEARDOWN_MARGIN_SECONDS: notNegative
+    .default(360)
+    .describe('Burn kept back from every budget for drain, destroy and the billing tail of the provider'),
+  LEASH_DRAIN_SECONDS: notNegative.default(30).describe('How long teardown waits for requests in flight'),
+  LEASH_REAP_INTERVAL_MINUTES: positive.default(5).describe('How often orphans are looked for'),
+  LEASH_REAP_MAX: count
+    .default(10)
+    .describe('Most instances of unknown sessions destroyed in one run of the reaper'),
+  LEASH_RATE_SCALE: notNegative
+    .default(1)
+    .describe(
+      'Multiplies the documented waits between calls to the market; 0 turns them off (simulated market only)',
+    ),
+  LEASH_OWNER: z
+    .string()
+    .regex(/^[a-z0-9]{10}$/, '10 characters of a-z0-9')
+    .optional()
+    .describe('Owner id of the installation, when many processes are one'),
+  LEASH_SECRET_FILE: z.string().optional().describe('File with the secret of the installation'),
+  LEASH_HOST: z.string().default('127.0.0.1').describe('Address of the HTTP server'),
+  LEASH_PORT: port.default(8080).describe('Port of the HTTP server'),
+  LEASH_SIMULATOR_PORT: port
+    .default(8700)
+    .describe('Port of the simulated market that `npm start` brings up'),
+  LEASH_TEMPORAL_PORT: port.default(7233).describe('Port of the Temporal server that `npm start` brings up'),
+  LEASH_TEMPORAL_UI_PORT: port.default(8233).describe('Port of its Web UI'),
+  LEASH_HOME: z
+    .string()
+    .min(1)
+    .default('.leash')
+    .describe('State: database, owner id and secret, generated admin token'),
+  LEASH_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('Least level that is logged'),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .optional()
+    .describe('Temporal server to use; without it `npm start` brings its own'),
+  TEMPORAL_NAMESPACE: z
+    .string()
+    .optional()
+    .describe('Namespace; `leash`, or `leash-simulated` on the simulated market'),
+} as const;
+
+export const settingsSchema = z.object(settings);
+export type Config = z.output<typeof settingsSchema>;
+
+/** All that is wrong with the settings, together; the message is written for whoever set them. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(
+      `Cannot start: ${problems.length === 1 ? 'a setting is' : `${problems.length} settings are`} wrong.\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads the settings from an environment; an empty value counts as not set. Throws a `ConfigError` that names every wrong one. */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.keys(settings)
+      .map((name) => [name, environment[name]?.trim()] as const)
+      .filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = settingsSchema.safeParse(given);
+  const problems = parsed.success
+    ? rulesAcross(parsed.data)
+    : parsed.error.issues.map((issue) => issueLine(issue, given));
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
+  return parsed.data;
+}
+
+/** Rules that need two settings. */
+function rulesAcross(config: Config): string[] {
+  const problems: string[] = [];
+  if (config.LEASH_RATE_SCALE < 1 && !isLoopback(config.VASTAI_API_URL)) {
+    problems.push(
+      'LEASH_RATE_SCALE below 1 is for simulated markets on this machine only; the real one answers 429',
+    );
+  }
+  if (config.VASTAI_SESSION_BUDGET_LIMIT > config.VASTAI_BUDGET_LIMIT) {
+    problems.push(
+      `VASTAI_SESSION_BUDGET_LIMIT (${config.VASTAI_SESSION_BUDGET_LIMIT}) is above VASTAI_BUDGET_LIMIT (${config.VASTAI_BUDGET_LIMIT}): no session of that size could ever start`,
+    );
+  }
+  return problems;
+}
+
+function issueLine(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
+  const name = String(issue.path[0] ?? '');
+  const isSecret =
+    (settings[name as keyof typeof settings]?.meta() as { secret?: boolean } | undefined)?.secret === true;
+  return `${name}: ${issue.message} (given: ${isSecret ? '[redacted]' : JSON.stringify(given[name])})`;
+}
+
+/** Whether a URL points at this machine, as every simulated market does. */
+export function isLoopback(address: string): boolean {
+  const { hostname } = new URL(address);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
+}
+
+/** The settings as they may be shown: secrets read `[redacted]`. */
+export function redactedConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).map(([name, value]) => {
+      const { secret } = (settings[name as keyof typeof settings].meta() ?? {}) as { secret?: boolean };
+      return [name, secret === true && value !== undefined ? '[redacted]' : value];
+    }),
+  );
+}

@@ -1,0 +1,106 @@
+import { createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+/**
+ * An installation is one owner id, one Temporal namespace and one account at one market. What makes it
+ * itself lies in its home: the owner id in every label, and the secret its instance keys are derived from.
+ */
+export type Installation = {
+  readonly home: string;
+  readonly owner: string;
+  readonly adminToken: string;
+  /** True when the token was made by us and lies in `<home>/admin-token`. */
+  readonly isAdminTokenGenerated: boolean;
+  /** Whether this home has ever seen its ledger open: then a Temporal that knows none is the wrong one. */
+  readonly hasKnownLedger: boolean;
+  noteLedger(): void;
+  /** The vLLM key of an instance: derived from the secret and its label, stored nowhere. */
+  instanceKey(label: string): string;
+};
+
+type InstallationSettings = {
+  home: string;
+  owner?: string | undefined;
+  secretFile?: string | undefined;
+  adminToken?: string | undefined;
+};
+
+const identitySchema = z.object({
+  owner: z.string().regex(/^[a-z0-9]{10}$/),
+  knownLedger: z.boolean().default(false),
+});
+
+/** Opens the home, making what is missing in it. Files with secrets have mode 600. */
+export function openInstallation(settings: InstallationSettings): Installation {
+  const home = resolve(settings.home);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const identityFile = join(home, 'installation.json');
+  const identity = readIdentity(identityFile, settings.owner);
+  const secret = readSecret(settings.secretFile ?? join(home, 'secret'), settings.secretFile === undefined);
+  const token =
+    settings.adminToken ?? readOrMake(join(home, 'admin-token'), () => randomBytes(24).toString('base64url'));
+  return {
+    home,
+    owner: identity.owner,
+    adminToken: token,
+    isAdminTokenGenerated: settings.adminToken === undefined,
+    get hasKnownLedger() {
+      return identity.knownLedger;
+    },
+    noteLedger() {
+      if (identity.knownLedger) return;
+      identity.knownLedger = true;
+      writeFileSync(identityFile, `${JSON.stringify(identity)}\n`);
+    },
+    instanceKey: (label) =>
+      `sk-leash-${createHmac('sha256', secret).update(`instance-key:${label}`).digest('base64url')}`,
+  };
+}
+
+/** Compares secrets without telling by its time how much of them was right. */
+export function isSameSecret(given: string, expected: string): boolean {
+  const digest = (text: string) => createHmac('sha256', 'compare').update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+function readIdentity(file: string, owner: string | undefined): { owner: string; knownLedger: boolean } {
+  if (existsSync(file)) {
+    const parsed = identitySchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+    if (!parsed.success)
+      throw new Error(
+        `${file} is damaged. Restore it from a backup: its owner id is in the label of every instance rented from here.`,
+      );
+    if (owner !== undefined && owner !== parsed.data.owner) {
+      throw new Error(
+        `LEASH_OWNER is ${owner}, but the home ${file} belongs to owner ${parsed.data.owner}. Use another LEASH_HOME, or leave LEASH_OWNER out.`,
+      );
+    }
+    return parsed.data;
+  }
+  const made = { owner: owner ?? makeOwner(), knownLedger: false };
+  writeFileSync(file, `${JSON.stringify(made)}\n`, { mode: 0o600 });
+  return made;
+}
+
+function makeOwner(): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+  return Array.from({ length: 10 }, () => alphabet[randomInt(alphabet.length)]).join('');
+}
+
+function readSecret(file: string, mayMake: boolean): string {
+  if (!mayMake && !existsSync(file))
+    throw new Error(`LEASH_SECRET_FILE names ${file}, which does not exist.`);
+  const secret = readOrMake(file, () => randomBytes(32).toString('base64url'));
+  if (secret.length < 32) throw new Error(`The secret in ${file} is shorter than 32 characters.`);
+  return secret;
+}
+
+function readOrMake(file: string, make: () => string): string {
+  if (!existsSync(file)) {
+    writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+    chmodSync(file, 0o600);
+  }
+  return readFileSync(file, 'utf8').trim();
+}

@@ -1,0 +1,22 @@
+/** Ids of workflows and names of task queues. They are data on disk: a change needs both names for a while. */
+
+export const sessionWorkflowId = (session: string): string => `session/${session}`;
+
+/** Null for a workflow id that is not a session's. */
+export const sessionOfWorkflowId = (workflowId: string): string | null =>
+  workflowId.startsWith('session/') ? workflowId.slice('session/'.length) : null;
+
+export const ledgerWorkflowId = (owner: string): string => `ledger/${owner}`;
+
+export const REAP_SCHEDULE_ID = 'reap-orphans';
+
+export const TASK_QUEUES = {
+  /** Workflows and short, unpaced calls. */
+  sessions: 'leash-sessions',
+  /** Long activities that watch: boot, model, serving. Teardown must never wait behind them. */
+  supervise: 'leash-supervise',
+  /** Calls whose rate the market limits per account; each queue is dispatched at that rate. */
+  create: 'leash-create',
+  destroy: 'leash-destroy',
+  show: 'leash-show',
+} as const;
