@@ -1,0 +1,147 @@
+import { basename } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Import, importsOf, importsUnder, sourcesUnder } from './support/import-graph.ts';
+
+/** What a workflow and its callers both speak: the messages it takes, the ids it goes by. */
+const WORKFLOW_WORDS = ['src/workflows/messages.ts', 'src/workflows/ids.ts'];
+/** What the admin API takes and answers. */
+const ADMIN_SCHEMA = ['src/admin/schema.ts', 'src/admin/answers.ts'];
+const SETTINGS = ['src/config.ts', 'src/installation.ts'];
+
+/**
+ * Which rooms there are, and what of ours each may import besides itself. A name that ends in `/` is a
+ * directory; `type` before one lets types through and no values. The first row that fits a file is its own.
+ */
+const ROOMS: [room: string, mayImport: string[]][] = [
+  ['src/domain/', []],
+  ['src/vast/', ['src/domain/']],
+  ['src/vllm/', ['src/domain/']],
+  [
+    'src/activities/',
+    ['src/domain/', 'src/vast/', 'src/vllm/', ...WORKFLOW_WORDS, 'type src/installation.ts'],
+  ],
+  ['src/workflows/', ['src/domain/', 'type src/activities/']],
+  ['src/temporal/', ['scripts/find-temporal.mjs']],
+  ['src/client.ts', [...WORKFLOW_WORDS, 'type src/workflows/', 'src/domain/', 'src/temporal/']],
+  ['src/admin/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
+  ['src/gateway/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
+  [
+    'src/worker.ts',
+    [
+      ...['src/activities/', 'src/workflows/', 'src/vast/', 'src/vllm/', 'src/domain/', 'src/temporal/'],
+      ...['src/client.ts', ...SETTINGS],
+    ],
+  ],
+  [
+    'src/server.ts',
+    ['src/admin/', 'src/gateway/', 'src/client.ts', 'src/domain/', 'src/temporal/', ...SETTINGS],
+  ],
+  // Two readings of one API, so that a misreading shows; and an SDK that is published on its own.
+  ['src/simulator/', []],
+  ['src/pyworker/', []],
+  ['src/dashboard/', ADMIN_SCHEMA],
+  // Commands that compose processes import what runs in them. Every other one speaks HTTP.
+  ...['up', 'setup', 'simulate', 'doctor', 'pyworker', 'reap', 'demo', 'compose'].flatMap((command) => [
+    composing(`src/cli/${command}.ts`),
+    composing(`src/cli/${command}/`),
+  ]),
+  ['src/cli/main.ts', ['src/cli/', 'src/simulator/', ...ADMIN_SCHEMA, ...SETTINGS]],
+  ['src/cli/', [...ADMIN_SCHEMA, ...SETTINGS]],
+  ['src/config.ts', []],
+  ['src/installation.ts', []],
+];
+
+/** What code that is replayed may take from outside: it has no I/O, and no zod (ten times the memory). */
+const OUTSIDE_OF: Record<string, string[]> = {
+  'src/domain/': [],
+  'src/workflows/': ['@temporalio/workflow', '@temporalio/common'],
+};
+
+test('every import points the way of the diagram', () => {
+  const wrong = importsUnder('src').filter((each) => each.isOurs && !isAllowed(each));
+  expect(wrong.map(({ from, to, isType }) => `${from} → ${to}${isType ? ' (type)' : ''}`)).toEqual([]);
+});
+
+test('every source file is in a room', () => {
+  expect(sourcesUnder('src').filter((file) => !roomOf(file))).toEqual([]);
+});
+
+test('code that is replayed takes no values from outside but Temporal’s own', () => {
+  const wrong = Object.entries(OUTSIDE_OF).flatMap(([room, allowed]) =>
+    importsUnder(room).filter((each) => !each.isOurs && !each.isType && !allowed.includes(each.to)),
+  );
+  expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+});
+
+test('settings depend on nothing but zod and Node', () => {
+  const wrong = importsUnder('src').filter(
+    ({ from, to, isOurs }) => SETTINGS.includes(from) && !isOurs && to !== 'zod' && !to.startsWith('node:'),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('no file is a drawer for what has no place', () => {
+  const drawers = [...sourcesUnder('src'), ...sourcesUnder('test')].filter((file) =>
+    /^(?:utils?|helpers?|common|misc|shared)\b/.test(basename(file)),
+  );
+  expect(drawers).toEqual([]);
+});
+
+describe('the rules themselves', () => {
+  test.each([
+    ['src/domain/budget.ts', "import { x } from '../vast/client.ts';"],
+    ['src/vast/client.ts', "import type { X } from '../simulator/market.ts';"],
+    ['src/simulator/market.ts', "export { x } from '../domain/offer.ts';"],
+    ['src/workflows/gpu-session.ts', "import { create } from '../activities/index.ts';"],
+    ['src/workflows/gpu-session.ts', "import {\n  create,\n  type X,\n} from '../activities/index.ts';"],
+    ['src/activities/reap.ts', "import type { X } from '../workflows/gpu-session.ts';"],
+    ['src/client.ts', "import { gpuSession } from './workflows/gpu-session.ts';"],
+    ['src/admin/app.ts', "const x = await import('../temporal/connection.ts');"],
+    ['src/gateway/app.ts', "import '../admin/app.ts';"],
+    ['src/cli/launch.ts', "import { x } from '../worker.ts';"],
+    ['src/temporal/bundle.ts', "type X = import('../domain/offer.ts').Offer;"],
+    ['src/domain/budget.ts', "import { x } from '../../test/support/builders.ts';"],
+  ])('refused in %s: %s', (file, line) => {
+    expect(importsOf(file, line)).toMatchObject([{ isOurs: true }]);
+    expect(importsOf(file, line).filter(isAllowed)).toEqual([]);
+  });
+
+  test.each([
+    ['src/workflows/gpu-session.ts', "import type { Activities } from '../activities/index.ts';"],
+    ['src/workflows/gpu-session.ts', "import { type A, type B } from '../activities/index.ts';"],
+    ['src/client.ts', "import type { gpuSession } from './workflows/gpu-session.ts';"],
+    ['src/vast/client.ts', "import { toOffer } from './wire.ts';"],
+    ['src/cli/up.ts', "import { runWorker } from '../worker.ts';"],
+    ['src/temporal/bundle.ts', "import { cacheDirectory } from '../../scripts/find-temporal.mjs';"],
+  ])('allowed in %s: %s', (file, line) => {
+    expect(importsOf(file, line)).toMatchObject([{ isOurs: true }]);
+    expect(importsOf(file, line).filter(isAllowed)).toHaveLength(1);
+  });
+
+  test('an import told of in a comment is none', () => {
+    expect(importsOf('src/a.ts', "// import 'x';\n/**\n * import { y } from 'z';\n */\n")).toEqual([]);
+  });
+});
+
+function isAllowed({ from, to, isType }: Import): boolean {
+  const row = roomOf(from);
+  if (!row) return false;
+  const [room, mayImport] = row;
+  if (isIn(to, room)) return true;
+  return mayImport.some((name) => {
+    if (!name.startsWith('type ')) return isIn(to, name);
+    return isType && isIn(to, name.slice('type '.length));
+  });
+}
+
+function roomOf(file: string) {
+  return ROOMS.find(([room]) => isIn(file, room));
+}
+
+function isIn(file: string, room: string): boolean {
+  return room.endsWith('/') ? file.startsWith(room) : file === room;
+}
+
+function composing(command: string): [string, string[]] {
+  return [command, ['src/', 'scripts/find-temporal.mjs']];
+}
