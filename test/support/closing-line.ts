@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
 /** What a run came to. `failed` counts whatever kept a test from passing, tests or not. */
 export interface Counts {
@@ -25,8 +25,15 @@ export default class ClosingLine implements Reporter {
     if (!this.#file) process.once('exit', () => process.stdout.write(`${closingLine(this.#counts)}\n`));
   }
 
-  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    unhandledErrors: readonly unknown[],
+    reason: TestRunEndReason,
+  ): void {
     this.#counts = countResults(modules, unhandledErrors.length);
+    // A global set-up that throws ends the run with no test and no error to count; so does an interrupt.
+    const isBroken = reason !== 'passed' || modules.length === 0;
+    if (isBroken && this.#counts.failed === 0) this.#counts.failed = 1;
     if (this.#file) writeFileSync(this.#file, JSON.stringify(this.#counts));
   }
 }
