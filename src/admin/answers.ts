@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { PROBLEM_KINDS } from '../domain/problem.ts';
+import { OUTCOMES, SESSION_STATES } from '../domain/session.ts';
+
+/**
+ * What the admin API answers, in the words of the wire: ISO 8601 UTC times, dollars with six decimals.
+ * `present.ts` makes them, the OpenAPI document describes them, the command line reads them.
+ */
+const time = z.iso.datetime();
+const maybeTime = time.nullable();
+const usd = z.number();
+
+const usdParts = z.object({ gpu: usd, storage: usd, bandwidth: usd, total: usd });
+
+export const attemptAnswer = z.object({
+  attempt: z.int(),
+  label: z.string(),
+  tier: z.string(),
+  offer_id: z.number(),
+  machine_id: z.number(),
+  gpu: z.string(),
+  usd_per_hour: usd,
+  phase: z.string(),
+  started_at: time,
+  ended_at: maybeTime,
+  failure: z
+    .object({
+      kind: z.string(),
+      whose: z.enum(['caller', 'host', 'market', 'account', 'nobody']),
+      message: z.string(),
+    })
+    .nullable(),
+  instance_id: z.number().nullable(),
+  usd,
+});
+
+export const receiptAnswer = z.object({
+  session: z.string(),
+  run: z.string(),
+  outcome: z.enum(OUTCOMES),
+  reason: z.string(),
+  started_at: time,
+  ready_at: maybeTime,
+  ended_at: time,
+  final: z.boolean().describe("False until the provider's charges cover the contract's life"),
+  usd: usdParts,
+  forecast_usd: usd.nullable(),
+  provider_usd: usd.nullable(),
+  attempts: z.array(attemptAnswer),
+  instances: z.array(
+    z.object({
+      instance_id: z.number().nullable(),
+      label: z.string(),
+      created_at: maybeTime,
+      running_at: maybeTime,
+      destroy_sent_at: maybeTime,
+      gone_at: maybeTime,
+      seen_absent: z.array(z.object({ at: time, by: z.enum(['id', 'list']) })),
+      usd: usdParts,
+    }),
+  ),
+});
+
+export const statusAnswer = z.object({
+  session: z.string(),
+  state: z.enum(SESSION_STATES),
+  status: z.string().describe('`state` in lower case'),
+  detail: z.string().describe('One sentence for people'),
+  provider: z.enum(['modal', 'vastai', 'anthropic']).nullable().describe('Where the gateway sends now'),
+  endpoint: z.string().nullable(),
+  model: z.string().nullable(),
+  gpu: z.string().nullable(),
+  instance_id: z.number().nullable(),
+  machine_id: z.number().nullable(),
+  usd_per_hour: usd.nullable(),
+  accepted: z.boolean().nullable().describe('Whether the ledger reserved the budget; null until asked'),
+  started_at: maybeTime,
+  ready_at: maybeTime,
+  keep_alive_until: maybeTime,
+  last_used_at: maybeTime,
+  lifetime_until: maybeTime,
+  budget: z.object({
+    limit_usd: usd,
+    spent_usd: usd,
+    reserved_usd: usd,
+    projected_breach_at: maybeTime,
+  }),
+  health: z.object({ consecutive_failures: z.int(), last_ok_at: maybeTime }),
+  attempts: z.array(attemptAnswer),
+  outcome: z.enum(OUTCOMES).nullable(),
+  reason: z.string().nullable(),
+  unconfirmed_for_seconds: z.number().nullable(),
+  receipt: receiptAnswer.nullable(),
+});
+
+export const launchAnswer = statusAnswer.extend({ created: z.boolean() });
+
+export const sessionSummaryAnswer = z.object({
+  session: z.string(),
+  run: z.string().nullable(),
+  state: z.enum(SESSION_STATES),
+  status: z.string(),
+  outcome: z.string().nullable(),
+  gpu: z.string().nullable(),
+  instance_id: z.number().nullable(),
+  usd_per_hour: usd.nullable(),
+  started_at: time,
+  ended_at: maybeTime,
+});
+
+export const sessionsAnswer = z.object({
+  items: z.array(sessionSummaryAnswer),
+  next: z.string().nullable().describe('Give it back as `after` for what follows; null at the end'),
+});
+
+export const budgetAnswer = z.object({
+  limit_usd: usd,
+  period: z.string(),
+  period_ends_at: maybeTime,
+  spent_usd: usd,
+  reserved_usd: usd,
+  free_usd: usd,
+  alerts: z
+    .array(z.object({ percent: z.number(), detail: z.string() }))
+    .describe('The thresholds of 50, 80 and 100 % that spending has reached'),
+  projected_breach_at: maybeTime,
+});
+
+export const problemAnswer = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  kind: z.enum([...PROBLEM_KINDS, 'internal']),
+  detail: z.string(),
+  problems: z
+    .array(z.object({ field: z.string(), given: z.unknown(), allowed: z.string() }))
+    .optional()
+    .describe('Everything wrong with the input, at once'),
+});
+
+export const readinessAnswer = z.object({
+  ready: z.boolean(),
+  temporal: z.boolean(),
+  worker: z.boolean(),
+  schedules: z.boolean(),
+  market: z.boolean(),
+  details: z.array(z.string()),
+});
+
+export type AttemptAnswer = z.output<typeof attemptAnswer>;
+export type ReceiptAnswer = z.output<typeof receiptAnswer>;
+export type StatusAnswer = z.output<typeof statusAnswer>;
+export type LaunchAnswer = z.output<typeof launchAnswer>;
+export type SessionSummaryAnswer = z.output<typeof sessionSummaryAnswer>;
+export type SessionsAnswer = z.output<typeof sessionsAnswer>;
+export type BudgetAnswer = z.output<typeof budgetAnswer>;
+export type ProblemAnswer = z.output<typeof problemAnswer>;
+export type ReadinessAnswer = z.output<typeof readinessAnswer>;

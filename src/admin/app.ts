@@ -1,0 +1,68 @@
+import swagger from '@fastify/swagger';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { Sessions } from '../client.ts';
+import type { Config } from '../config.ts';
+import type { Tier } from '../domain/tier.ts';
+import { type Admit, requireAdmission } from './auth.ts';
+import { budgetRoutes } from './budget.ts';
+import type { Metrics } from './metrics.ts';
+import { OPENAPI } from './openapi.ts';
+import { probeRoutes } from './probes.ts';
+import { answerError, answerNotFound } from './problems.ts';
+import { sessionsRoutes } from './sessions.ts';
+import { vllmRoutes } from './vllm.ts';
+
+export type AdminDeps = {
+  readonly sessions: Sessions;
+  readonly config: Config;
+  readonly tiers: readonly Tier[];
+  readonly admit: Admit;
+  readonly metrics: Metrics;
+};
+
+const BODY_BYTES_MAX = 256 * 1_024;
+
+/** The admin API with its document, and the probes beside it. */
+export const adminApp =
+  (deps: AdminDeps): FastifyPluginAsync =>
+  async (app) => {
+    app.setErrorHandler(answerError);
+    takeJsonOnly(app);
+    leaveSchemasToTheDocument(app);
+    await app.register(swagger, { openapi: OPENAPI });
+
+    await app.register(adminRoutes(deps), { prefix: '/api/admin' });
+    await app.register(probeRoutes(deps));
+    app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  };
+
+const adminRoutes =
+  (deps: AdminDeps): FastifyPluginAsync =>
+  async (app) => {
+    app.addHook('onRequest', (request) => requireAdmission(deps.admit, request));
+    app.addHook('onRoute', (route) => {
+      route.schema = { ...route.schema, security: [{ admin: [] }] };
+      route.bodyLimit = BODY_BYTES_MAX;
+    });
+    // Of its own, so that who holds no token does not learn which calls there are.
+    app.setNotFoundHandler(answerNotFound);
+    await app.register(vllmRoutes(deps), { prefix: '/vllm' });
+    await app.register(sessionsRoutes(deps));
+    await app.register(budgetRoutes(deps));
+  };
+
+/** JSON is the only body there is; an empty one, which many clients send with a content type, is none. */
+function takeJsonOnly(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.toString().trim() === '') done(null, undefined);
+    else parse(request, body.toString(), done);
+  });
+}
+
+/** Handlers parse with zod, which says all problems at once; the JSON schemas of routes only describe. */
+function leaveSchemasToTheDocument(app: FastifyInstance): void {
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+}

@@ -1,0 +1,20 @@
+import type { FastifyPluginAsync } from 'fastify';
+import type { Sessions } from '../client.ts';
+import type { Config } from '../config.ts';
+import { budgetAnswer } from './answers.ts';
+import { describeCall } from './openapi.ts';
+import { presentBudget } from './present.ts';
+
+/** `/api/admin/budget`: what all sessions together may spend, have spent and hold reserved. */
+export const budgetRoutes =
+  ({ sessions, config }: { readonly sessions: Sessions; readonly config: Config }): FastifyPluginAsync =>
+  async (app) => {
+    app.get('/budget', { schema: BUDGET }, async () =>
+      presentBudget(await sessions.budget(), { period: config.VASTAI_BUDGET_PERIOD, nowMs: Date.now() }),
+    );
+  };
+
+const BUDGET = describeCall({
+  summary: 'The budget of this installation',
+  answers: { 200: { is: 'The budget', schema: budgetAnswer } },
+});

@@ -1,0 +1,74 @@
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Sessions } from '../client.ts';
+import { SESSION_STATES, type SessionState } from '../domain/session.ts';
+
+export type Metrics = {
+  readonly contentType: string;
+  text(): Promise<string>;
+  noteRequest(request: { method: string; route: string; status: number; seconds: number }): void;
+};
+
+/** Sessions are counted by listing those that are open: at most this many pages of 200, once a scrape. */
+const PAGES_MAX = 10;
+
+/** The metrics of one HTTP server, in a registry of its own. */
+export function makeMetrics(sessions: Sessions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const requests = new Histogram({
+    name: 'leash_http_request_duration_seconds',
+    help: 'HTTP requests by method, route and status, until the answer was sent',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.005, 0.025, 0.1, 0.5, 1, 5, 30, 120, 600],
+    registers: [registry],
+  });
+  gaugeOfStates(registry, sessions);
+  gaugeOfServing(registry, sessions);
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    noteRequest: ({ method, route, status, seconds }) =>
+      requests.observe({ method, route, status: String(status) }, seconds),
+  };
+}
+
+function gaugeOfStates(registry: Registry, sessions: Sessions): void {
+  new Gauge({
+    name: 'leash_sessions',
+    help: 'Open sessions by state; absent while Temporal cannot be asked',
+    labelNames: ['state'] as const,
+    registers: [registry],
+    async collect() {
+      this.reset();
+      const counts = await countByState(sessions).catch(() => null);
+      for (const [state, count] of counts ?? []) this.set({ state }, count);
+    },
+  });
+}
+
+function gaugeOfServing(registry: Registry, sessions: Sessions): void {
+  new Gauge({
+    name: 'leash_gateway_sessions',
+    help: 'Sessions that the gateway sends traffic to now',
+    registers: [registry],
+    collect() {
+      this.set(sessions.serving().length);
+    },
+  });
+}
+
+async function countByState(sessions: Sessions): Promise<Map<SessionState, number>> {
+  const counts = new Map<SessionState, number>(SESSION_STATES.map((state) => [state, 0]));
+  let after: string | null = null;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const listed: Awaited<ReturnType<Sessions['list']>> = await sessions.list({
+      open: true,
+      limit: 200,
+      ...(after !== null && { after }),
+    });
+    for (const { state } of listed.items) counts.set(state, (counts.get(state) ?? 0) + 1);
+    if (listed.next === null) break;
+    after = listed.next;
+  }
+  return counts;
+}

@@ -1,0 +1,177 @@
+import type { AddressInfo } from 'node:net';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { type Logger, pino } from 'pino';
+import { adminApp } from './admin/app.ts';
+import { type Admit, admitBearer, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
+import { type Metrics, makeMetrics } from './admin/metrics.ts';
+import { answerError, answerNotFound } from './admin/problems.ts';
+import type { Sessions } from './client.ts';
+import { type Config, parseConfig } from './config.ts';
+import { DEFAULT_TIERS, type Tier } from './domain/tier.ts';
+import { gatewayApp } from './gateway/app.ts';
+import type { Deadlines } from './gateway/upstream.ts';
+import { type Installation, openInstallation } from './installation.ts';
+
+export type HttpServer = {
+  /** Base URL, without a slash at its end. */
+  readonly url: string;
+  /** Takes no more requests, lets those under way finish for a while, then closes their connections. */
+  close(): Promise<void>;
+};
+
+export type HttpServerDeps = {
+  readonly config: Config;
+  readonly installation: Installation;
+  readonly sessions: Sessions;
+  readonly logger: Logger;
+  readonly tiers?: readonly Tier[];
+  /** How long `close` waits for requests under way. */
+  readonly drainMs?: number;
+  readonly deadlines?: Deadlines;
+};
+
+const DRAIN_MS = 10_000;
+/** For a whole request to arrive: 32 MiB on a slow line, but not for ever. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
+/** Admin API, gateway and probes in one server. Rejects with a sentence when it cannot listen. */
+export async function startHttpServer(deps: HttpServerDeps): Promise<HttpServer> {
+  const app = await composeApp(deps);
+  const { LEASH_HOST: host, LEASH_PORT: port } = deps.config;
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw explainListenError(error, { host, port });
+  }
+  return {
+    url: urlOf(app.server.address() as AddressInfo),
+    close: () => closeWithin(app, deps.drainMs ?? DRAIN_MS),
+  };
+}
+
+/** A logger that never prints a token, whatever object it is handed. */
+export function makeLogger(level: Config['LEASH_LOG_LEVEL']): Logger {
+  const secret = ['authorization', 'cookie', '["x-api-key"]'].flatMap((name) => {
+    const path = name.startsWith('[') ? name : `.${name}`;
+    return [`headers${path}`, `*.headers${path}`, `err.*.headers${path}`];
+  });
+  return pino({ level, redact: { paths: secret, censor: '[redacted]' } });
+}
+
+async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
+  const { config, installation, sessions, logger } = deps;
+  const app = fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    // A status asked for each second is not news; see `observe`.
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    frameworkErrors: answerError,
+  });
+  const metrics = makeMetrics(sessions);
+  observe(app, metrics);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+  await app.register(helmet);
+  const admit = await makeAdmit(app, installation.adminToken);
+  await app.register(adminApp({ sessions, config, tiers: deps.tiers ?? DEFAULT_TIERS, admit, metrics }));
+  await app.register(
+    gatewayApp({ sessions, installation, admit, ...(deps.deadlines && { deadlines: deps.deadlines }) }),
+    { prefix: '/v1' },
+  );
+  return app;
+}
+
+/** One count of wrong tokens for both surfaces: it is one token. */
+async function makeAdmit(app: FastifyInstance, token: string): Promise<Admit> {
+  await app.register(rateLimit, { global: false });
+  const countWrongToken = app.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: 60_000 });
+  return admitBearer({ token, countWrongToken });
+}
+
+function observe(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const seen = {
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: reply.statusCode,
+      seconds: reply.elapsedTime / 1_000,
+    };
+    metrics.noteRequest(seen);
+    request.log.debug(seen, 'request answered');
+  });
+}
+
+async function closeWithin(app: FastifyInstance, drainMs: number): Promise<void> {
+  const overdue = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(overdue);
+  }
+}
+
+function explainListenError(error: unknown, { host, port }: { host: string; port: number }): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return new Error(
+        `Cannot listen on ${host}:${port}: the port is in use. Set LEASH_PORT to a free one, or stop what uses it.`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new Error(`Cannot listen on ${host}:${port}: not allowed. Set LEASH_PORT to 1024 or above.`, {
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Error(`Cannot listen on ${host}:${port}: LEASH_HOST is no address of this machine.`, {
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  const wildcards: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };
+  const host = wildcards[address] ?? (family === 'IPv6' ? `[${address}]` : address);
+  return `http://${host}:${port}`;
+}
+
+/** The HTTP server as a process of its own, until it is told to stop. */
+async function main(): Promise<void> {
+  const config = parseConfig(process.env);
+  const logger = makeLogger(config.LEASH_LOG_LEVEL);
+  const installation = openInstallation({
+    home: config.LEASH_HOME,
+    owner: config.LEASH_OWNER,
+    secretFile: config.LEASH_SECRET_FILE,
+    adminToken: config.ADMIN_TOKEN,
+  });
+  const { connectSessions } = await import('./client.ts');
+  const sessions = await connectSessions({ config, installation, logger });
+  try {
+    const server = await startHttpServer({ config, installation, sessions, logger });
+    const signal = await untilStopped();
+    logger.info({ signal }, 'HTTP server stops');
+    await server.close();
+  } finally {
+    await sessions.close();
+  }
+}
+
+function untilStopped(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  });
+}
