@@ -85,7 +85,8 @@ function step(name, program, args, env) {
       console.log(`${name}: ${ok ? 'ok' : 'FAILED'} (${((Date.now() - startedAtMs) / 1_000).toFixed(1)} s)`);
       resolve(ok);
     };
-    child.once('error', () => finish(false));
+    // A program that is not there is told by `error`, and then closed all the same.
+    child.once('error', (error) => console.error(error.message));
     child.once('close', (code) => finish(code === 0));
   });
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './lock.mjs';
-import { run, step, tail, Unprepared } from './progress.mjs';
+import { head, run, say, step, tail, Unprepared } from './progress.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const MODULES = join(ROOT, 'node_modules');
@@ -54,12 +54,27 @@ function readPackages(file) {
 
 async function install() {
   await step('Installing npm packages from the lockfile (about 650 MB, a minute or two)', async () => {
-    const { ok, output } = await run('npm', ['ci', '--loglevel=error'], { cwd: ROOT });
-    if (ok) return;
-    throw new Unprepared(
-      `\`npm ci\` failed. It needs npm, and access to the npm registry. It said:\n${tail(output)}`,
-    );
+    const clean = await run('npm', ['ci', '--loglevel=error'], { cwd: ROOT });
+    if (clean.ok) return;
+    if (!/EUSAGE/.test(clean.output)) throw notInstalled('npm ci', clean.output);
+
+    // `npm ci` refuses a lockfile that lacks optional packages of other platforms, and npm leaves those
+    // out when it writes one against a registry that does not carry them. `npm install` needs them no more
+    // than we do, takes what the lockfile has, and with --no-save leaves it as it is.
+    say('  npm ci finds the lockfile incomplete for other platforms; installing from it all the same');
+    const tolerant = await run('npm', ['install', '--no-save', '--loglevel=error'], { cwd: ROOT });
+    if (!tolerant.ok) throw notInstalled('npm install', tolerant.output);
   });
+}
+
+/**
+ * @param {string} command
+ * @param {string} output
+ */
+function notInstalled(command, output) {
+  return new Unprepared(
+    `\`${command}\` failed. It needs npm, and access to the npm registry. It said:\n${head(output)}`,
+  );
 }
 
 /** npm skips install scripts where it is told to, and then the package `node` holds no Node. */

@@ -30,8 +30,8 @@ export function say(line) {
 }
 
 /**
- * Runs a program to its end. Its output is kept, and its last lines returned: they are only of interest
- * when it fails.
+ * Runs a program to its end. Its output is kept, and returned at the end: it is only of interest when
+ * it fails.
  *
  * @param {string} program
  * @param {string[]} args
@@ -43,7 +43,7 @@ export function run(program, args, options = {}) {
     const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const keep = (/** @type {Buffer} */ chunk) => {
-      output = (output + chunk).slice(-4_000);
+      output = (output + chunk).slice(-20_000);
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
@@ -58,11 +58,21 @@ export function run(program, args, options = {}) {
  * @param {string} output
  */
 export function tail(output) {
-  return output
-    .split('\n')
-    .slice(-12)
-    .map((line) => `    ${line}`)
-    .join('\n');
+  return indented(output.split('\n').slice(-12));
+}
+
+/**
+ * Its beginning: npm says first what is wrong, and then how it is used.
+ *
+ * @param {string} output
+ */
+export function head(output) {
+  return indented(output.split('\n').slice(0, 8));
+}
+
+/** @param {string[]} lines */
+function indented(lines) {
+  return lines.map((line) => `    ${line}`).join('\n');
 }
 
 /** @param {number} startedAtMs */
