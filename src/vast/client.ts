@@ -21,7 +21,7 @@ import { toInstance } from './wire.ts';
 
 export type { Invoice, Volume } from './books.ts';
 export type { CallFacts, CallOptions } from './calling.ts';
-export { type CreateOptions, type CreateOrder, NOT_SENT } from './creating.ts';
+export type { CreateOptions, CreateOrder } from './creating.ts';
 export type { LogQuery } from './logs.ts';
 export { MarketError, OUR_CODES } from './market-error.ts';
 export type { OfferSearch } from './offers.ts';
@@ -38,7 +38,7 @@ export type Span = { readonly fromMs: number; readonly toMs: number };
 export type VastClient = {
   /** Cheapest first. `isCut`: as many came back as ever do, so there may be more; unreadable rows are skipped. */
   searchOffers(query: OfferSearch, options?: CallOptions): Promise<{ offers: Offer[]; isCut: boolean }>;
-  /** One PUT that is never repeated, but for a plain 429. Does not throw for anything that Vast or the network does. */
+  /** One PUT that is never repeated, but for a plain 429. Throws nothing but what `beforeSend` threw. */
   createInstance(offerId: number, order: CreateOrder, options?: CreateOptions): Promise<CreateResult>;
   /** All of them, of everybody who uses the account, or throws. */
   listInstances(filter?: { readonly label?: string }, options?: CallOptions): Promise<Instance[]>;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { CreateResult } from '../domain/market.ts';
 import { type Answer, readSaid, toMarketError } from './answer.ts';
-import { awaitTurn, boundsOf, type Caller, type CallOptions, learnPace, report } from './calling.ts';
-import { MarketError, wasNeverSent } from './market-error.ts';
-import type { VastRequest } from './transport.ts';
+import { awaitTurn, boundsOf, type Caller, learnPace, report } from './calling.ts';
+import { MarketError, OUR_CODES, wasNeverSent } from './market-error.ts';
+import type { Bounds, VastRequest } from './transport.ts';
 import { id, number } from './wire-values.ts';
 
 /** What to run on an offer. */
@@ -23,13 +23,14 @@ export type CreateOrder = {
   readonly imageLogin?: string;
 };
 
-export type CreateOptions = CallOptions & {
-  /** Awaited once, right before the first PUT, when its turn has come. When it throws, nothing is sent. */
+export type CreateOptions = {
+  /** Calls off a create that has not been sent yet, and only that. */
+  readonly signal?: AbortSignal;
+  /** The last moment to send it, epoch ms. Its answer is awaited for the client's time-out from then on. */
+  readonly deadlineMs?: number;
+  /** Awaited once, right before the first PUT, when its turn has come. When it throws, nothing is sent and that is thrown. */
   readonly beforeSend?: () => Promise<void>;
 };
-
-/** The code of a create that was called off by us: out of time, cancelled, no connection, or an order Vast cannot take. */
-export const NOT_SENT = 'not-sent';
 
 const TURNS_AFTER_429_MAX = 12;
 /** The documented limits; a longer script or environment is refused only after the host was chosen. */
@@ -39,6 +40,8 @@ const ENVIRONMENT_BYTES_MAX = 32_768;
 const IMAGE_LENGTH_MAX = 1_024;
 const LABEL_LENGTH_MAX = 256;
 const SECRET_LENGTH_MIN = 8;
+/** As Vast would call it. */
+const INVALID_ORDER = 'invalid_args';
 
 /**
  * Sends one PUT, and says what is known of it.
@@ -48,6 +51,8 @@ const SECRET_LENGTH_MIN = 8;
  * 3. An answer with `new_contract` created an instance, whatever else it says: a refused bid can carry one.
  * 4. Nothing is sent after the deadline, nor once the signal has aborted; what was sent is awaited to its
  *    time-out even so, because its answer is the only cheap way to learn of the instance.
+ *
+ * Called off, it is `refused` with one of `OUR_CODES`, or with the 429 that made it wait.
  */
 export async function createInstance(
   caller: Caller,
@@ -57,30 +62,43 @@ export async function createInstance(
 ): Promise<CreateResult> {
   const request = toRequest(offerId, order);
   const fault = faultOf(order);
-  if (fault !== null) return notSent(`Cannot ${request.tried}: ${fault}`);
+  if (fault !== null) return refusedByUs(INVALID_ORDER, request.tried, fault);
 
   const bounds = boundsOf(options);
-  let refused: CreateResult | undefined;
+  let isGranted = false;
+  let tooMany: CreateResult | undefined;
   for (let turns = 0; turns <= TURNS_AFTER_429_MAX; turns += 1) {
-    let waitedMs: number;
-    try {
-      waitedMs = await awaitTurn(caller, 'create', request.tried, bounds);
-      if (turns === 0) await options?.beforeSend?.();
-    } catch (error) {
-      if (bounds.signal?.aborted)
-        return refused ?? notSent(`Cannot ${request.tried}: cancelled before it was sent`);
-      if (error instanceof MarketError) return refused ?? notSent(error.message);
-      throw error;
-    }
+    const turn = await findTurn(caller, request, bounds);
+    if (turn.calledOff) return tooMany ?? turn.calledOff;
+    if (!isGranted) await options?.beforeSend?.();
+    isGranted = true;
     // Spending the grant takes time too (4).
-    if (bounds.signal?.aborted || Date.now() >= bounds.deadlineMs) {
-      return refused ?? notSent(`Cannot ${request.tried}: cancelled, or out of time, before it was sent`);
-    }
-    const { result, isTooMany } = await sendOnce(caller, request, bounds.deadlineMs, waitedMs);
+    const calledOff = findEnd(request, bounds);
+    if (calledOff) return tooMany ?? calledOff;
+    const { result, isTooMany } = await sendOnce(caller, request, turn.waitedMs);
     if (!isTooMany) return result;
-    refused = result;
+    tooMany = result;
   }
-  return refused ?? notSent(`Cannot ${request.tried}: no turn`);
+  return tooMany ?? refusedByUs(OUR_CODES.noTurn, request.tried, 'no turn');
+}
+
+type TurnFound = { readonly waitedMs: number; readonly calledOff?: CreateResult };
+
+async function findTurn(caller: Caller, request: VastRequest, bounds: Bounds): Promise<TurnFound> {
+  try {
+    return { waitedMs: await awaitTurn(caller, 'create', request.tried, bounds) };
+  } catch (error) {
+    const calledOff = findEnd(request, bounds) ?? neverSent(error);
+    if (calledOff) return { waitedMs: 0, calledOff };
+    throw error;
+  }
+}
+
+/** Why it may not be sent any more, if so. */
+function findEnd({ tried }: VastRequest, { signal, deadlineMs }: Bounds): CreateResult | undefined {
+  if (signal?.aborted) return refusedByUs(OUR_CODES.cancelled, tried, 'cancelled before it was sent');
+  if (Date.now() < deadlineMs) return undefined;
+  return refusedByUs(OUR_CODES.deadline, tried, 'the deadline had passed before it was sent');
 }
 
 function toRequest(offerId: number, order: CreateOrder): VastRequest {
@@ -142,14 +160,15 @@ function faultOf({ image, label, environment, ports, onstart, diskGb }: CreateOr
 async function sendOnce(
   caller: Caller,
   request: VastRequest,
-  deadlineMs: number,
   waitedMs: number,
 ): Promise<{ result: CreateResult; isTooMany: boolean }> {
   const startedAt = performance.now();
   let status: number | null = null;
   let outcome: { result: CreateResult; isTooMany: boolean };
   try {
-    const answer = await caller.transport.sendOnFreshConnection(request, { deadlineMs });
+    const answer = await caller.transport.sendOnFreshConnection(request, {
+      deadlineMs: Number.POSITIVE_INFINITY,
+    });
     status = answer.status;
     const result = judge(answer, request.tried);
     outcome = { result, isTooMany: status === 429 && result.kind === 'refused' };
@@ -193,12 +212,18 @@ function carriesContract(json: unknown): boolean {
 }
 
 function withoutAnswer(error: unknown, tried: string): CreateResult {
-  if (error instanceof MarketError && wasNeverSent(error)) return notSent(error.message);
+  const calledOff = neverSent(error);
+  if (calledOff) return calledOff;
   // Any other error, a bug of ours included, came after the request may have left.
   const why = error instanceof MarketError ? error.message : `Cannot ${tried}: failed while it was under way`;
   return { kind: 'unknown', message: why };
 }
 
-function notSent(message: string): CreateResult {
-  return { kind: 'refused', code: NOT_SENT, message };
+function neverSent(error: unknown): CreateResult | undefined {
+  if (!(error instanceof MarketError) || !wasNeverSent(error)) return undefined;
+  return { kind: 'refused', code: error.code, message: error.message };
+}
+
+function refusedByUs(code: string, tried: string, why: string): CreateResult {
+  return { kind: 'refused', code, message: `Cannot ${tried}: ${why}` };
 }

@@ -32,9 +32,11 @@ export async function readAllPages<Row>(
   listing: Listing<Row>,
   options: CallOptions | undefined,
 ): Promise<Row[]> {
+  // One deadline for all pages, not one for each.
+  const bounded = { ...options, deadlineMs: boundsOf(options).deadlineMs };
   for (let readings = 1; ; readings += 1) {
     try {
-      return await readOnce(caller, listing, options);
+      return await readOnce(caller, listing, bounded);
     } catch (error) {
       const isTorn = error instanceof MarketError && error.code === OUR_CODES.shape;
       if (!isTorn || readings >= READINGS_MAX) throw error;
@@ -44,11 +46,7 @@ export async function readAllPages<Row>(
 
 type Page<Row> = { rows: Row[]; total: number | null; nextToken: string | null };
 
-async function readOnce<Row>(
-  caller: Caller,
-  listing: Listing<Row>,
-  options: CallOptions | undefined,
-): Promise<Row[]> {
+async function readOnce<Row>(caller: Caller, listing: Listing<Row>, options: CallOptions): Promise<Row[]> {
   const { call, path, query, tried } = listing;
   const rows: Row[] = [];
   const tokens = new Set<string>();

@@ -9,6 +9,8 @@ export const OUR_CODES = {
   noTurn: 'no-turn',
   /** The deadline had passed before the call: nothing was sent. */
   deadline: 'deadline',
+  /** Its caller cancelled a create before it was sent. */
+  cancelled: 'cancelled',
   tooLarge: 'too-large',
   notJson: 'not-json',
   shape: 'unexpected-shape',

@@ -155,7 +155,7 @@ test('nothing is sent once the deadline of a create has passed', async () => {
   await using market = await anOddMarket({ json: { success: true, new_contract: 1 } });
   await using vast = aClient(market.url);
   const result = await vast.createInstance(7001, anOrder(), { deadlineMs: Date.now() - 1 });
-  expect(result).toMatchObject({ kind: 'refused', code: 'not-sent' });
+  expect(result).toMatchObject({ kind: 'refused', code: 'deadline' });
   expect(market.received).toHaveLength(0);
 });
 
@@ -167,7 +167,7 @@ test('nothing is sent when the deadline passes while the grant is spent', async 
     await expect.poll(() => Date.now(), { timeout: 5_000 }).toBeGreaterThan(deadlineMs);
   };
   const result = await vast.createInstance(7001, anOrder(), { deadlineMs, beforeSend });
-  expect(result).toMatchObject({ kind: 'refused', code: 'not-sent' });
+  expect(result).toMatchObject({ kind: 'refused', code: 'deadline' });
   expect(market.received).toHaveLength(0);
 });
 
@@ -201,7 +201,40 @@ test('a create cancelled in the queue is called off at once', async () => {
     deadlineMs: Date.now() + 3_600_000,
   });
   cancel.abort();
-  expect(await queued).toMatchObject({ kind: 'refused', code: 'not-sent' });
+  expect(await queued).toMatchObject({ kind: 'refused', code: 'cancelled' });
+  expect(market.received).toHaveLength(1);
+});
+
+test('a grant that turns out to be spent is told as it is, even when the create is cancelled meanwhile', async () => {
+  await using market = await anOddMarket({ json: { success: true, new_contract: 1 } });
+  await using vast = aClient(market.url);
+  const cancel = new AbortController();
+  const beforeSend = async () => {
+    cancel.abort();
+    throw new Error('spent already');
+  };
+  const call = vast.createInstance(7001, anOrder(), { signal: cancel.signal, beforeSend });
+  await expect(call).rejects.toThrow('spent already');
+  expect(market.received).toHaveLength(0);
+});
+
+test('a create that was sent just before its deadline is awaited to the end', async () => {
+  const deadlineMs = Date.now() + 300;
+  await using market = await anOddMarket(async () => {
+    await expect.poll(() => Date.now(), { timeout: 5_000 }).toBeGreaterThan(deadlineMs + 100);
+    return { json: { success: true, new_contract: 8128 } };
+  });
+  await using vast = aClient(market.url);
+  const result = await vast.createInstance(7001, anOrder(), { deadlineMs });
+  expect(result).toMatchObject({ kind: 'created', instanceId: 8128 });
+});
+
+test('a create without a turn before its deadline is not sent', async () => {
+  await using market = await anOddMarket({ json: { success: true, new_contract: 1 } });
+  await using vast = aClient(market.url, { rateScale: 100 });
+  await vast.createInstance(7001, anOrder());
+  const result = await vast.createInstance(7002, anOrder(), { deadlineMs: Date.now() + 5_000 });
+  expect(result).toMatchObject({ kind: 'refused', code: 'no-turn' });
   expect(market.received).toHaveLength(1);
 });
 
@@ -218,7 +251,10 @@ test('a create that was sent is awaited even when it is cancelled', async () => 
 
 test('a create that finds no connection is certain not to have been sent', async () => {
   await using vast = aClient(await aDeadUrl());
-  expect(await vast.createInstance(7001, anOrder())).toMatchObject({ kind: 'refused', code: 'not-sent' });
+  expect(await vast.createInstance(7001, anOrder())).toMatchObject({
+    kind: 'refused',
+    code: 'not-connected',
+  });
 });
 
 test('a create is not sent along a redirect', async () => {
@@ -243,7 +279,7 @@ test.each([
   await using vast = aClient(market.url);
   expect(await vast.createInstance(7001, anOrder(order))).toMatchObject({
     kind: 'refused',
-    code: 'not-sent',
+    code: 'invalid_args',
   });
   expect(market.received).toHaveLength(0);
 });

@@ -25,14 +25,14 @@ export type OddMarket = {
 
 /** A real HTTP server that gives these answers in order, the last one again and again. */
 export async function anOddMarket(
-  ...replies: (Reply | ((received: Received) => Reply))[]
+  ...replies: (Reply | ((received: Received) => Reply | Promise<Reply>))[]
 ): Promise<OddMarket> {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
     const one = await read(request);
     const reply = replies[Math.min(received.length, replies.length - 1)] ?? 'silent';
     received.push(one);
-    answer(response, typeof reply === 'function' ? reply(one) : reply);
+    answer(response, typeof reply === 'function' ? await reply(one) : reply);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
