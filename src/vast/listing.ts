@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { type Caller, type CallOptions, callUntilAnswered, readJson, unexpectedShape } from './calling.ts';
+import {
+  boundsOf,
+  type Caller,
+  type CallOptions,
+  callUntilAnswered,
+  readJson,
+  unexpectedShape,
+} from './calling.ts';
 import { MarketError, OUR_CODES } from './market-error.ts';
 import type { VastCall } from './pacing.ts';
 import { flag, number } from './wire-values.ts';
