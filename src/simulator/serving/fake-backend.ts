@@ -1,6 +1,7 @@
 import type { Backend, Serving, ServingOrder } from '../backend.ts';
 import { findServeCommand, type ServeCommand } from './command-line.ts';
 import { type FakeVllm, startFakeVllm } from './fake-vllm.ts';
+import { startIdleContainer } from './idle-container.ts';
 import type { TlsPems } from './listener.ts';
 import { LogRing } from './log-ring.ts';
 
@@ -19,7 +20,7 @@ const LOG_LINES_MAX = 400;
 function startServing(order: ServingOrder, tokenDelayMs: number | undefined): Serving {
   const log = new LogRing(LOG_LINES_MAX);
   const reading = findServeCommand(order);
-  if (reading === null) return idleContainer(order, log);
+  if (reading === null) return startIdleContainer(order);
   if (reading.kind === 'refused') return failedContainer(log, { lines: reading.lines, code: 2 });
   const { command } = reading;
   const tls = readTls(command, order.environment);
@@ -58,19 +59,6 @@ function servingOf(vllm: FakeVllm, log: LogRing): Serving {
     logLines: () => log.lines(),
     exited: vllm.exited.then(({ code }) => ({ code, signal: null })),
     stop: () => vllm.stop(),
-  };
-}
-
-/** Other people's containers, and ones whose image starts no model server: they run and serve nothing. */
-function idleContainer(order: ServingOrder, log: LogRing): Serving {
-  const ended = Promise.withResolvers<{ code: number | null; signal: string | null }>();
-  const exit = order.faults.find(({ fault }) => fault === 'exits');
-  const timer =
-    exit && setTimeout(() => ended.resolve({ code: 0, signal: null }), order.loadMs + exit.afterMs);
-  return {
-    logLines: () => log.lines(),
-    exited: ended.promise,
-    stop: async () => clearTimeout(timer),
   };
 }
 

@@ -55,10 +55,12 @@ export class Listener {
       server.closeAllConnections();
       return closed;
     }
-    server.closeIdleConnections();
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    // A connection whose answer ends now stays open for its client's next request, which must not come.
+    const sweep = setInterval(() => server.closeIdleConnections(), 20);
+    const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
-    clearTimeout(timer);
+    clearInterval(sweep);
+    clearTimeout(deadline);
   }
 
   #createServer(answer: RequestListener): Server {
