@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { findTemporalCli } from '../../scripts/find-temporal.mjs';
+import { awaitHomeFree, claimHome, databaseFile } from './home-claim.ts';
 import { SEARCH_ATTRIBUTES, type SearchAttributeType } from './namespace.ts';
 import { errorText, untilDeadline } from './waiting.ts';
 
@@ -30,6 +31,8 @@ export interface EmbeddedTemporalOptions {
   searchAttributes?: Record<string, SearchAttributeType>;
   /** Where the server's own output goes; `temporal.log` under `home` when absent. */
   logFile?: string;
+  /** How long a server that is left on this home may take to end, ms. */
+  homeTimeoutMs?: number;
   /** How long it may take until it serves, ms. */
   startTimeoutMs?: number;
   /** Called once when the server ends without `stop()`, with a sentence that says so. */
@@ -60,15 +63,17 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
   const cli = findTemporalCli();
   if (cli.kind === 'missing') throw new Error(cli.why);
 
+  mkdirSync(options.home, { recursive: true });
+  await awaitHomeFree(options.home, options.homeTimeoutMs ?? 15_000);
   const port = await claimPort(options.port, 'LEASH_TEMPORAL_PORT');
   const uiPort = options.uiPort === null ? null : await claimPort(options.uiPort, 'LEASH_TEMPORAL_UI_PORT');
-  mkdirSync(options.home, { recursive: true });
   const logFile = options.logFile ?? join(options.home, 'temporal.log');
 
   const server = launch(cli.path, commandLine(options, port, uiPort), logFile);
   const { pid } = server;
   if (pid === undefined) throw new Error(`Cannot run ${cli.path}: ${errorText(await spawnError(server))}.`);
   const watcher = watchOver(pid);
+  claimHome(options.home, { pid, port });
   const stop = () => end(server, watcher);
 
   const address = `127.0.0.1:${port}`;
@@ -122,7 +127,7 @@ function commandLine(options: EmbeddedTemporalOptions, port: number, uiPort: num
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
     ...(uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort)]),
-    ...['--db-filename', join(options.home, 'temporal.db'), '--namespace', options.namespace],
+    ...['--db-filename', databaseFile(options.home), '--namespace', options.namespace],
     ...settings.flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${JSON.stringify(value)}`]),
     ...attributes.flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     // Its warnings at every shutdown (polls cut short) would bury what matters.

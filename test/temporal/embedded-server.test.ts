@@ -4,11 +4,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/temporal/embedded-server.ts';
 import { ensureNamespace } from '../../src/temporal/namespace.ts';
+
+const EMBEDDED_SERVER = new URL('../../src/temporal/embedded-server.ts', import.meta.url).href;
 
 let home: string;
 let running: EmbeddedTemporal[];
@@ -89,28 +90,31 @@ test('the Web UI answers where the server says it is', async () => {
   expect(response.status).toBe(200);
 });
 
-test('the server ends when the program that started it is killed', async () => {
+test('a home in use is told, and no second server is put on its database', async () => {
+  const first = await start();
+  await expect(start({ homeTimeoutMs: 300 })).rejects.toThrow(
+    new RegExp(`${home} is in use: .+ process ${first.pid} on port \\d+.+LEASH_HOME`),
+  );
+});
+
+test('after the program that started it is killed, the next start finds port and database free', async () => {
   const program = spawn(process.execPath, [
     '--input-type=module-typescript',
     '--eval',
-    `import { startEmbeddedTemporal } from ${JSON.stringify(new URL('../../src/temporal/embedded-server.ts', import.meta.url).href)};
+    `import { startEmbeddedTemporal } from ${JSON.stringify(EMBEDDED_SERVER)};
      const server = await startEmbeddedTemporal(${JSON.stringify({ home, port: 0, uiPort: null, namespace: 'leash' })});
      console.log(JSON.stringify(server));
      setInterval(() => {}, 1_000);`,
   ]);
   const [line] = await once(program.stdout, 'data');
-  const { address, pid } = JSON.parse(String(line));
-  await expect(serves(address)).resolves.toBe(true);
+  const orphaned = JSON.parse(String(line));
+  expect(isRunning(orphaned.pid)).toBe(true);
 
   program.kill('SIGKILL');
-  await expect.poll(() => isRunning(pid), { timeout: 15_000, interval: 100 }).toBe(false);
+  const next = await start({ port: Number(orphaned.address.split(':')[1]) });
+  await expect.poll(() => isRunning(orphaned.pid), { timeout: 5_000 }).toBe(false);
+  expect(next.address).toBe(orphaned.address);
 });
-
-async function serves(address: string): Promise<boolean> {
-  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
-  await connection.close();
-  return true;
-}
 
 function isRunning(pid: number): boolean {
   try {
