@@ -1,0 +1,36 @@
+import type { ContractOrder } from './contract.ts';
+import { seededRandom } from './random.ts';
+
+/** Compressed sizes as registries report them, GB. */
+const KNOWN_GB: readonly (readonly [part: string, gb: number])[] = [
+  ['vllm/vllm-openai', 9.6],
+  ['vastai/vllm', 10.4],
+  ['vastai/pytorch', 7.8],
+  ['vastai/base-image', 3.1],
+  ['pytorch/pytorch', 4.2],
+  ['nvidia/cuda', 2.6],
+  ['tensorflow/tensorflow', 3.4],
+  ['ubuntu', 0.03],
+];
+
+/** Bytes that pulling an image brings over the host's line. */
+export function imageBytes(image: string): number {
+  const known = KNOWN_GB.find(([part]) => image.includes(part));
+  return (known?.[1] ?? seededRandom(0, 'image', image).between(0.8, 6)) * 1e9;
+}
+
+/**
+ * Bytes of weights that the container fetches once it runs, from the size in the model's name
+ * (`Qwen2.5-7B` in 16-bit is 14 GB); none where nothing names a size.
+ */
+export function weightsBytes(order: ContractOrder): number {
+  const said = [order.onstart ?? '', ...order.args, ...order.env.map(([, value]) => value)].join(' ');
+  const size = /[-_/](\d+(?:\.\d+)?)b(?![a-z0-9])([-_.a-z0-9]*)/i.exec(said);
+  if (size?.[1] === undefined) return 0;
+  const bytesPerParameter = /awq|gptq|int4|4bit|w4/i.test(size[2] ?? '')
+    ? 0.6
+    : /fp8|int8|w8/i.test(size[2] ?? '')
+      ? 1.05
+      : 2;
+  return Math.min(Number(size[1]), 500) * 1e9 * bytesPerParameter;
+}
