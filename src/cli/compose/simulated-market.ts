@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type SimulatorOptions, startSimulator } from '../../simulator/simulator.ts';
+
+export type SimulatedMarket = {
+  readonly kind: 'simulated';
+  readonly url: string;
+  readonly key: string;
+  close(): Promise<void>;
+};
+
+/** What a caller may want of it beyond its place. */
+export type SimulatorChoices = Partial<Pick<SimulatorOptions, 'timeScale' | 'profile' | 'seed' | 'backend'>>;
+
+/**
+ * The simulated market of this installation: its contracts and its key lie in the home, so that it is the
+ * same market after a restart, and what was rented there is still known.
+ */
+export async function startSimulatedMarket(
+  settings: { home: string; port: number; rateScale: number } & SimulatorChoices,
+): Promise<SimulatedMarket> {
+  const { home, ...choices } = settings;
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const key = readOrMakeKey(join(home, 'simulator-key'));
+  const market = await startSimulator({
+    ...choices,
+    host: '127.0.0.1',
+    key,
+    stateFile: join(home, 'simulator-state.json'),
+  });
+  return { kind: 'simulated', url: market.url, key, close: () => market.close() };
+}
+
+function readOrMakeKey(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 });
+  return readFileSync(file, 'utf8').trim();
+}

@@ -1,0 +1,91 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { StatusAnswer } from '../admin/answers.ts';
+import { EXIT } from './exit-code.ts';
+import { type AdminApi, type Answer, Refusal, Unreachable } from './http.ts';
+import type { LiveLine } from './live-line.ts';
+import { liveText, progressLines } from './progress.ts';
+
+export type Following = {
+  readonly session: string;
+  /** True at the look that ends it. */
+  readonly until: (status: StatusAnswer) => boolean;
+  readonly line: LiveLine;
+  readonly signal: AbortSignal;
+  /** What was seen of it already. */
+  readonly seen?: Answer<StatusAnswer>;
+  readonly timeoutMs?: number;
+};
+
+export type Followed =
+  | { readonly kind: 'there'; readonly answer: Answer<StatusAnswer> }
+  | { readonly kind: 'left' }
+  | { readonly kind: 'late'; readonly answer: Answer<StatusAnswer> | null };
+
+const LOOK_INTERVAL_MS = 500;
+/** A server that is being restarted is waited for: the session does not need it. */
+const SERVER_PATIENCE_MS = 60_000;
+
+/** Watches a session, printing what happens, until `until` is so, the caller leaves, or time is up. */
+export async function follow(api: AdminApi, following: Following): Promise<Followed> {
+  const { line, signal } = following;
+  const deadlineMs = following.timeoutMs === undefined ? Infinity : Date.now() + following.timeoutMs;
+  let before: StatusAnswer | null = null;
+  let answer: Answer<StatusAnswer> | null = following.seen ?? null;
+  while (!signal.aborted) {
+    if (answer !== null) {
+      for (const text of progressLines(before, answer.value, Date.now())) line.print(text);
+      if (following.until(answer.value)) return { kind: 'there', answer };
+      before = answer.value;
+      line.show(liveText(before), startOf(before));
+    }
+    if (Date.now() > deadlineMs) return { kind: 'late', answer };
+    await delay(LOOK_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) break;
+    answer = await lookPatiently(api, following);
+  }
+  return { kind: 'left' };
+}
+
+/** Whether the session is over; before the first look of a run there is no outcome. */
+export function hasEnded(status: StatusAnswer): boolean {
+  return status.state === 'IDLE';
+}
+
+/** Aborts at the first Ctrl-C; a second one ends the process as usual. */
+export function onInterrupt(): { signal: AbortSignal; [Symbol.dispose](): void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  process.once('SIGINT', abort);
+  process.once('SIGTERM', abort);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      process.off('SIGINT', abort);
+      process.off('SIGTERM', abort);
+    },
+  };
+}
+
+function startOf(status: StatusAnswer): number {
+  return status.started_at === null ? Date.now() : Date.parse(status.started_at);
+}
+
+async function lookPatiently(api: AdminApi, { session, line, signal }: Following) {
+  const giveUpMs = Date.now() + SERVER_PATIENCE_MS;
+  let isSaid = false;
+  while (true) {
+    try {
+      return await api.status(session);
+    } catch (error) {
+      if (!isPassing(error) || Date.now() > giveUpMs) throw error;
+      if (signal.aborted) return null;
+      if (!isSaid) line.print('The server does not answer; the session goes on without it. Asking again.');
+      isSaid = true;
+      await delay(1_000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof Refusal && error.exitCode === EXIT.unreachable);
+}

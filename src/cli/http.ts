@@ -1,0 +1,199 @@
+import { request } from 'undici';
+import { z } from 'zod';
+import {
+  type LaunchAnswer,
+  launchAnswer,
+  type ProblemAnswer,
+  problemAnswer,
+  type SessionsAnswer,
+  type StatusAnswer,
+  sessionsAnswer,
+  statusAnswer,
+} from '../admin/answers.ts';
+import type { LaunchInput } from '../admin/schema.ts';
+import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
+import type { Target, Token } from './target.ts';
+
+/** An answer of the server: `value` checked, `body` as it came, for `--json`. */
+export type Answer<T> = { readonly httpStatus: number; readonly value: T; readonly body: unknown };
+
+export type AdminApi = {
+  readonly url: string;
+  /** The token that the server took last; null when none is known. */
+  token(): Token | null;
+  launch(order: LaunchInput): Promise<Answer<LaunchAnswer>>;
+  status(session: string): Promise<Answer<StatusAnswer>>;
+  extend(order: { session: string; additionalMinutes: number }): Promise<Answer<StatusAnswer>>;
+  destroy(order: { session: string; waitSeconds: number }): Promise<Answer<StatusAnswer>>;
+  sessions(filter: { open: boolean; after?: string }): Promise<Answer<SessionsAnswer>>;
+};
+
+/** The server said no, and why: `application/problem+json`. */
+export class Refusal extends CommandError {
+  readonly problem: ProblemAnswer;
+  readonly body: unknown;
+
+  constructor(problem: ProblemAnswer, body: unknown, message = refusalText(problem)) {
+    super(exitCodeOf(problem.status), message);
+    this.name = 'Refusal';
+    this.problem = problem;
+    this.body = body;
+  }
+}
+
+/** No answer at all: no server, or none in time. */
+export class Unreachable extends CommandError {
+  constructor(message: string) {
+    super(EXIT.unreachable, message);
+    this.name = 'Unreachable';
+  }
+}
+
+/** A launch answers once it is accepted, which may take the 5 s in which a worker must judge it. */
+const CALL_TIMEOUT_MS = 15_000;
+
+/** The admin API of one server. Every call has a deadline, and throws a `CommandError` that says what to do. */
+export function connectAdmin(target: Target): AdminApi {
+  const call = caller(target);
+  const inSession = (session: string) => `?session=${encodeURIComponent(session)}`;
+  return {
+    url: target.url,
+    token: call.token,
+    launch: (order) => call.send(launchAnswer, 'POST', '/api/admin/vllm/launch', order),
+    status: (session) => call.send(statusAnswer, 'GET', `/api/admin/vllm/status${inSession(session)}`),
+    extend: ({ session, additionalMinutes }) =>
+      call.send(statusAnswer, 'POST', '/api/admin/vllm/extend', {
+        session,
+        additional_minutes: additionalMinutes,
+      }),
+    destroy: ({ session, waitSeconds }) =>
+      call.send(
+        statusAnswer,
+        'POST',
+        '/api/admin/vllm/destroy',
+        { session, wait_seconds: waitSeconds },
+        CALL_TIMEOUT_MS + waitSeconds * 1_000,
+      ),
+    sessions: ({ open, after }) => {
+      const query = new URLSearchParams({
+        ...(open ? { open: 'true' } : {}),
+        ...(after === undefined ? {} : { after }),
+      });
+      return call.send(sessionsAnswer, 'GET', `/api/admin/sessions?${query}`);
+    },
+  };
+}
+
+type Raw = { httpStatus: number; body: unknown };
+
+function caller(target: Target) {
+  let tokenAt = 0;
+
+  async function send<T>(
+    schema: z.ZodType<T>,
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    timeoutMs = CALL_TIMEOUT_MS,
+  ): Promise<Answer<T>> {
+    const answer = await sendOnce(method, path, body, timeoutMs);
+    if (answer.httpStatus === 401 && tokenAt + 1 < target.tokens.length) {
+      tokenAt += 1;
+      return send(schema, method, path, body, timeoutMs);
+    }
+    if (answer.httpStatus >= 400) throw refusalOf(answer, target, tokenAt);
+    const parsed = schema.safeParse(answer.body);
+    if (!parsed.success) throw strangeAnswer(target.url, path, z.prettifyError(parsed.error));
+    return { httpStatus: answer.httpStatus, value: parsed.data, body: answer.body };
+  }
+
+  async function sendOnce(
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<Raw> {
+    const token = target.tokens[tokenAt]?.value;
+    try {
+      const answer = await request(`${target.url}${path}`, {
+        method,
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs),
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
+      });
+      return { httpStatus: answer.statusCode, body: parseJson(await answer.body.text()) };
+    } catch (error) {
+      throw unreachable(target.url, error, timeoutMs);
+    }
+  }
+
+  return { send, token: () => target.tokens[tokenAt] ?? null };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refusalOf(answer: Raw, target: Target, tokenAt: number): CommandError {
+  const parsed = problemAnswer.safeParse(answer.body);
+  if (!parsed.success) {
+    return new CommandError(
+      EXIT.failed,
+      `${target.url} answered ${answer.httpStatus}, and not as a leash server does. Is it one? Name yours with --url.`,
+    );
+  }
+  if (answer.httpStatus !== 401) return new Refusal(parsed.data, answer.body);
+  const from = target.tokens[tokenAt]?.from;
+  return new Refusal(
+    parsed.data,
+    answer.body,
+    from === undefined
+      ? `The server at ${target.url} wants its admin token, and none was found. Set ADMIN_TOKEN, or run from the directory of the server's .leash (or set LEASH_HOME).`
+      : `The server at ${target.url} does not take the admin token from ${from}. Another installation answers there: set ADMIN_TOKEN to its token, or LEASH_HOME to its home.`,
+  );
+}
+
+function refusalText(problem: ProblemAnswer): string {
+  const lines = (problem.problems ?? []).map(({ field, given, allowed }) => {
+    const shown = given === undefined || given === null ? '' : ` (given: ${JSON.stringify(given)})`;
+    return `  ${field}: ${allowed}${shown}`;
+  });
+  return [`${problem.detail} [${problem.kind}]`, ...lines].join('\n');
+}
+
+function strangeAnswer(url: string, path: string, why: string): CommandError {
+  return new CommandError(
+    EXIT.failed,
+    `The server at ${url} answered ${path} in a shape that this command does not know. Are both of one version?\n${why}`,
+  );
+}
+
+function unreachable(url: string, error: unknown, timeoutMs: number): Unreachable {
+  const isLate = error instanceof Error && error.name === 'TimeoutError';
+  return new Unreachable(
+    isLate
+      ? `The leash server at ${url} did not answer within ${timeoutMs / 1_000} s.`
+      : `The leash server does not answer at ${url}: start it with \`npm start\`, or name another with --url. (${causeText(error)})`,
+  );
+}
+
+function causeText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return error.message;
+}
+
+function exitCodeOf(httpStatus: number): ExitCode {
+  if (httpStatus === 400) return EXIT.usage;
+  if (httpStatus >= 500) return EXIT.unreachable;
+  return EXIT.refused;
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import pc from 'picocolors';
+import { addGlobalOptions, printJson } from './call-options.ts';
+import { destroyCommand } from './destroy.ts';
+import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
+import { extendCommand } from './extend.ts';
+import { Refusal } from './http.ts';
+import { launchCommand } from './launch.ts';
+import { sessionsCommand } from './sessions.ts';
+import { statusCommand } from './status.ts';
+import { upCommand } from './up.ts';
+
+/** The `leash` command line, for these arguments. */
+async function leashProgram(args: readonly string[]): Promise<Command> {
+  const program = addGlobalOptions(new Command('leash'))
+    .description(
+      'Rents a GPU on Vast.ai, serves a model on it with vLLM behind an OpenAI-compatible URL, and always gives it back.',
+    )
+    .version(version())
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .showSuggestionAfterError()
+    .addHelpText('after', `${FIRST_STEPS}\n${EXIT_HELP}`)
+    .exitOverride();
+  const commands = [
+    upCommand(),
+    launchCommand(),
+    statusCommand(),
+    extendCommand(),
+    destroyCommand(),
+    sessionsCommand(),
+    await simulateCommandFor(args),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  return program;
+}
+
+const FIRST_STEPS = `
+First steps:
+  leash up                  everything on this machine; simulated unless VASTAI_API_KEY is set
+  leash launch              in another terminal: rent a GPU and wait until it is READY
+  leash destroy             give it back, with a receipt`;
+
+async function main(): Promise<void> {
+  // Piped into a program that stops reading (head), there is nobody left to tell.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  try {
+    const program = await leashProgram(process.argv.slice(2));
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    process.exitCode = reportEnd(error);
+  }
+}
+
+function reportEnd(error: unknown): number {
+  // Commander has printed what it had to say; help and version are no mistakes.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof Refusal && process.argv.includes('--json')) {
+    printJson(error.body);
+    return error.exitCode;
+  }
+  if (error instanceof CommandError) {
+    process.stderr.write(`${pc.red('leash:')} ${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  return EXIT.failed;
+}
+
+/** The simulator takes a while to load: only who names it waits for it. */
+async function simulateCommandFor(args: readonly string[]): Promise<Command> {
+  if (!args.includes('simulate'))
+    return new Command('simulate').summary('a market that behaves as Vast.ai does, to try things on');
+  const { simulateCommand } = await import('../simulator/main.ts');
+  return simulateCommand();
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return version;
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,91 @@
+import pc from 'picocolors';
+import { printLines } from '../call-options.ts';
+import type { Trouble } from '../compose/parts.ts';
+import { compose, type Running, settle } from '../compose.ts';
+import { CommandError, EXIT } from '../exit-code.ts';
+import { watchInterrupts } from '../interrupts.ts';
+import { openLiveLine } from '../live-line.ts';
+import { logFile, openLog } from '../log.ts';
+import { removeServerNote, writeServerNote } from '../server-note.ts';
+import type { UpOptions } from '../up.ts';
+import { endSessions } from './end-sessions.ts';
+import { tokenFileOf, unendedLines, upLines } from './screen.ts';
+
+type End = { readonly kind: 'asked' } | { readonly kind: 'died'; readonly trouble: Trouble };
+
+/** Runs everything until it is told to end or a part dies. Returns the exit code. */
+export async function up(options: UpOptions): Promise<number> {
+  using interrupts = watchInterrupts();
+  const startedMs = Date.now();
+  const settled = settle({ environment: process.env });
+  const running = await orLeaveAtOnce(interrupts.second, start(options, settled));
+  const noteHome = settled.config.LEASH_HOME;
+  writeServerNote(noteHome, { url: running.apiUrl, token_file: tokenFileOf(running), pid: process.pid });
+  printLines(upLines(running, { tookMs: Date.now() - startedMs, logFile: logFile(settled.home) }));
+
+  const end = await Promise.race([
+    interrupts.first.then((): End => ({ kind: 'asked' })),
+    running.died.then((trouble): End => ({ kind: 'died', trouble })),
+  ]);
+  if (end.kind === 'died') reportDeath(end.trouble);
+  const left = await orLeaveAtOnce(interrupts.second, endOpenSessions(running, end));
+  printLines(['Stopping.']);
+  const troubles = await orLeaveAtOnce(interrupts.second, running.stop());
+  removeServerNote(noteHome);
+  for (const { part, why } of troubles) process.stderr.write(`The ${part}: ${why}\n`);
+  if (left.length > 0) printLines(unendedLines(left));
+  return end.kind === 'asked' && left.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+async function start(options: UpOptions, settled: ReturnType<typeof settle>): Promise<Running> {
+  const line = openLiveLine();
+  const startedMs = Date.now();
+  const screen = { print: line.print };
+  try {
+    return await compose({
+      environment: process.env,
+      logger: openLog({
+        home: settled.home,
+        level: settled.config.LEASH_LOG_LEVEL,
+        print: (text) => screen.print(text),
+      }),
+      simulator: {
+        ...(options.timeScale === undefined ? {} : { timeScale: options.timeScale }),
+        ...(options.profile === undefined ? {} : { profile: options.profile }),
+      },
+      onStarting: (names) => line.show(`starting ${names.join(' and ')}`, startedMs),
+    });
+  } catch (error) {
+    throw new CommandError(EXIT.failed, error instanceof Error ? error.message : String(error));
+  } finally {
+    line.close();
+    screen.print = (text) => printLines([text]);
+  }
+}
+
+/** How long teardown may hold up the end: the drain, two looks at an empty list, and a market that is slow. */
+const TEARDOWN_PATIENCE_MS = 90_000;
+
+/** Whose sessions end with the program: ours, unless it was told to leave them or fell over by itself. */
+async function endOpenSessions({ config, sessions }: Running, end: End): Promise<string[]> {
+  const isWanted =
+    end.kind === 'asked'
+      ? config.VASTAI_AUTO_DESTROY_ON_SHUTDOWN !== false
+      : config.VASTAI_AUTO_DESTROY_ON_SHUTDOWN === true && end.trouble.part === 'HTTP server';
+  if (!isWanted) return [];
+  return endSessions(sessions, {
+    timeoutMs: config.LEASH_DRAIN_SECONDS * 1_000 + TEARDOWN_PATIENCE_MS,
+    print: (line) => printLines([line]),
+  });
+}
+
+function reportDeath({ part, why }: Trouble): void {
+  process.stderr.write(`${pc.red(`The ${part} ended by itself:`)} ${why}\n`);
+}
+
+async function orLeaveAtOnce<T>(second: Promise<void>, work: Promise<T>): Promise<T> {
+  const isLeaving = await Promise.race([second.then(() => true), work.then(() => false)]);
+  if (!isLeaving) return work;
+  printLines(unendedLines([]));
+  process.exit(EXIT.interrupted);
+}

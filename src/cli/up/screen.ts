@@ -1,0 +1,70 @@
+import { join, relative } from 'node:path';
+import pc from 'picocolors';
+import type { Running } from '../compose.ts';
+import { facts } from '../text.ts';
+
+/** The one screen of `leash up`: which market, where everything is, what to try. */
+export function upLines(running: Running, more: { tookMs: number; logFile: string }): string[] {
+  const { apiUrl, temporal, installation } = running;
+  const tokenFile = tokenFileOf(running);
+  const bearer = tokenFile === null ? '$ADMIN_TOKEN' : `$(cat ${shown(tokenFile)})`;
+  return [
+    marketLine(running),
+    '',
+    ...facts([
+      ['admin API', `${apiUrl}/api/admin`],
+      ['gateway', `${apiUrl}/v1 (OpenAI-compatible)`],
+      ['Temporal', temporalText(temporal)],
+      ['admin token', tokenFile === null ? 'the one in ADMIN_TOKEN' : shown(tokenFile)],
+      ['owner', `${installation.owner} (in the label of every instance rented from here)`],
+      ['log', shown(more.logFile)],
+    ]),
+    '',
+    `Up after ${(more.tookMs / 1_000).toFixed(1)} s. Try in another terminal:`,
+    '  npx leash launch        rent a GPU and wait until its model is READY',
+    '  npx leash status        where it stands, what it costs, what ends it',
+    '  npx leash destroy       give it back, with a receipt',
+    `  curl -H "Authorization: Bearer ${bearer}" ${apiUrl}/api/admin/vllm/status`,
+    '',
+    stoppingLine(running),
+  ];
+}
+
+/** Where the generated admin token lies; null when it came from the environment. */
+export function tokenFileOf({ installation }: Pick<Running, 'installation'>): string | null {
+  return installation.isAdminTokenGenerated ? join(installation.home, 'admin-token') : null;
+}
+
+/** What becomes of sessions that the program left behind. */
+export function unendedLines(names: readonly string[]): string[] {
+  return [
+    names.length === 0
+      ? 'Left at once. Sessions that were open still are.'
+      : `Not seen to end in time: ${names.join(', ')}.`,
+    "They are in Temporal's database: the next start goes on with their teardown, and its reaper ends whatever",
+    'no session claims. Until then their instances go on, and go on costing.',
+  ];
+}
+
+function marketLine({ market }: Running): string {
+  return market.kind === 'simulated'
+    ? `${pc.bold('leash')} on a ${pc.yellow('simulated market')} (${market.url}): nothing here costs money. Set VASTAI_API_KEY to rent for real.`
+    : `${pc.bold('leash')} on ${pc.red('the real market')} (${market.url}): what is rented here costs money.`;
+}
+
+function temporalText({ address, namespace, uiUrl }: Running['temporal']): string {
+  return uiUrl === null
+    ? `${address}, namespace ${namespace}`
+    : `${uiUrl}/namespaces/${namespace}/workflows (Web UI; server at ${address})`;
+}
+
+function stoppingLine({ config }: Running): string {
+  return config.VASTAI_AUTO_DESTROY_ON_SHUTDOWN === false
+    ? 'Ctrl-C stops all of it and leaves the sessions open: nothing watches them until the next start.'
+    : 'Ctrl-C ends every open session, waits for the receipts and stops all of it.';
+}
+
+function shown(path: string): string {
+  const here = relative(process.cwd(), path);
+  return here.startsWith('..') ? path : here;
+}
