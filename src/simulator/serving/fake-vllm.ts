@@ -127,8 +127,9 @@ class ServerLife implements FakeVllm {
   async terminate(): Promise<void> {
     if (this.#isEnded) return;
     this.#timeline.clear();
+    const wasOpen = this.#listener.port() !== null;
     await this.#listener.close(DRAIN_MS);
-    this.#write(startup.shutdownLines(this.#subject));
+    if (wasOpen) this.#write(startup.shutdownLines(this.#subject));
     await this.#end(0);
   }
 
@@ -136,7 +137,7 @@ class ServerLife implements FakeVllm {
     this.#isEnded = true;
     this.#timeline.clear();
     this.#resolveReady(false);
-    this.#engine.die();
+    // The engine is not told: a killed process resets its connections and answers none of them.
     await this.#listener.close(0);
   }
 

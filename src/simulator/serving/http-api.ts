@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { ApiError, engineDead, sendJson, sendText } from './api-reply.ts';
+import { ApiError, badRequest, engineDead, sendJson, sendText } from './api-reply.ts';
 import { type Engine, EngineDeadError } from './engine.ts';
 import {
   answerChat,
@@ -71,6 +71,9 @@ function createRoutes(api: HttpApi, serverLoad: () => number): Readonly<Record<s
     method: 'POST',
     answer: async (request, response) => {
       const signal = abortedByClient(response);
+      if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
+        throw badRequest("Unsupported Media Type: Only 'application/json' is allowed");
+      }
       const body = await readBody(request);
       if (engine.isDead) throw new EngineDeadError();
       await answer({ engine, body, signal, response });
@@ -118,11 +121,16 @@ async function handle(given: {
     await route.answer(request, response);
   } catch (error) {
     if (response.destroyed || response.headersSent) return void response.destroy();
-    const refusal = error instanceof EngineDeadError ? engineDead() : error;
-    if (!(refusal instanceof ApiError)) throw error;
+    const refusal = toApiError(error);
     request.resume();
     sendJson(response, refusal.status, refusal.toBody());
   }
+}
+
+function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof EngineDeadError) return engineDead();
+  return new ApiError(500, 'InternalServerError', error instanceof Error ? error.message : String(error));
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -15,6 +15,7 @@ export class Listener {
   readonly #tls: TlsPems | null;
   #wanted: number | null;
   #server: Server | null = null;
+  #opening: Promise<void> = Promise.resolve();
 
   constructor({ host, port, tls }: { host: string; port: number | null; tls: TlsPems | null }) {
     this.#host = host;
@@ -32,21 +33,20 @@ export class Listener {
     if (this.#wanted === null) return;
     const server = this.#createServer(answer);
     this.#server = server;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once('error', reject);
-    server.listen(this.#wanted, this.#host, resolve);
+    this.#opening = listen(server, this.#wanted, this.#host);
     try {
-      await promise;
+      await this.#opening;
     } catch (error) {
       this.#server = null;
       throw error;
     }
     this.#wanted = this.port() ?? this.#wanted;
-    if (this.#server !== server) server.close(); // Closed while it was opening.
   }
 
   /** Stops listening; open connections have `graceMs` to finish, then they are reset. */
   async close(graceMs: number): Promise<void> {
+    // A server that is closed before it listens would go on to listen.
+    await this.#opening.catch(() => {});
     const server = this.#server;
     this.#server = null;
     if (server === null) return;
@@ -72,4 +72,14 @@ export class Listener {
       clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
     return createTlsServer({ ...settings, key, cert, ...clients }, answer);
   }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import {
   type FakeVllm,
@@ -122,6 +124,32 @@ test.each([
   expect(answer.json()).toEqual({ error: { message: expect.any(String), type, param, code: status } });
 });
 
+test('a body that does not say that it is JSON is refused', async () => {
+  const { url } = await serve();
+  const answer = await post(`${url}/v1/chat/completions`, aChat(), {
+    ...withKey,
+    'content-type': 'text/plain',
+  });
+  expect(answer.status).toBe(400);
+  expect(answer.text).toContain('Unsupported Media Type');
+});
+
+test('a caller that leaves in the middle of its request does no harm', async () => {
+  const { url, vllm } = await serve();
+  const socket = connect(vllm.port() ?? 0, '127.0.0.1');
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEY}\r\n`;
+  socket.write(`${head}Content-Type: application/json\r\nContent-Length: 900\r\n\r\n{"messages": [`, () =>
+    socket.destroy(),
+  );
+  await once(socket, 'close');
+  await eventually(
+    'the request is over',
+    async () =>
+      (await metric(url, 'http_requests_total', { handler: '/v1/chat/completions', status: '5xx' })) === 1,
+  );
+  expect(await statusOf(`${url}/v1/models`, withKey)).toBe(200);
+});
+
 test('a route it does not have is 404, a wrong method 405', async () => {
   const { url } = await serve();
   expect(await statusOf(`${url}/nonsense`)).toBe(404);
@@ -214,7 +242,7 @@ test('a client that leaves stops its generation', async () => {
   const controller = new AbortController();
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
-    headers: withKey,
+    headers: { ...withKey, 'content-type': 'application/json' },
     body: JSON.stringify(aChat({ stream: true, max_tokens: 400, ignore_eos: true })),
     signal: controller.signal,
   });
@@ -354,6 +382,15 @@ test('a terminated server lets the open answer finish and then ends', async () =
   expect((await open).status).toBe(200);
   expect(await within('the server ends', vllm.exited)).toEqual({ code: 0 });
   expect(lines.at(-1)).toContain('Finished server process');
+});
+
+test('a killed server resets the answers it was giving', async () => {
+  const { url, vllm } = await serve({ tokenDelayMs: 20 });
+  const cut = post(`${url}/v1/chat/completions`, aChat({ max_tokens: 400, ignore_eos: true }));
+  const failed = expect(cut).rejects.toThrow('fetch failed');
+  await eventually('it generates', async () => (await metric(url, 'vllm:num_requests_running')) === 1);
+  await vllm.stop();
+  await failed;
 });
 
 test('a taken port ends the server with an OSError', async () => {
