@@ -1,0 +1,87 @@
+import type { InstanceFacts } from '../domain/attempt.ts';
+import { classifyInstanceState, classifyVllmLog, type Failure, failureOf } from '../domain/failure.ts';
+import { isServing } from '../vllm/probe.ts';
+import type { Deps } from './deps.ts';
+import { factsOf } from './instance-facts.ts';
+import { rest, unlessUnreachable, whileBeating } from './watching.ts';
+
+export type ModelOrder = {
+  readonly label: string;
+  readonly instanceId: number;
+  readonly endpoint: string;
+  readonly model: string;
+  readonly isPooling: boolean;
+  readonly deadlineMs: number;
+  readonly lookMs: number;
+  readonly heartbeatMs: number;
+};
+
+export type ModelResult =
+  | { readonly kind: 'ready'; readonly atMs: number; readonly facts: InstanceFacts | null }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly facts: InstanceFacts | null };
+
+/** A first look at the log comes when a start should be under way; reading it sooner tells nothing. */
+const LOG_LOOKS_EVERY = 6;
+const LOG_LINES = 200;
+const PROBE_TIMEOUT_MS = 10_000;
+
+/**
+ * Waits until the model answers: an authenticated `/v1/models` that names it, and one generated token.
+ *
+ * A slow start is no failure before its deadline. What ends it early is the instance's state or fatal text in
+ * the log, which is read now and then and once more at the deadline, so that the reason is vLLM's own.
+ */
+export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelResult> {
+  const key = deps.installation.instanceKey(order.label);
+  const watch = { facts: null as InstanceFacts | null, why: 'it was not asked yet', looks: 0 };
+  return whileBeating(
+    { heartbeatMs: order.heartbeatMs, details: () => ({ endpoint: order.endpoint, last: watch.why }) },
+    async () => {
+      for (;;) {
+        const readiness = await isServing(order.endpoint, key, order.model, {
+          timeoutMs: PROBE_TIMEOUT_MS,
+          isPooling: order.isPooling,
+        });
+        if (readiness.kind === 'serving') return { kind: 'ready', atMs: Date.now(), facts: watch.facts };
+        if (readiness.kind === 'unauthorized') watch.why = 'the port answers, but refuses our key';
+        else watch.why = readiness.why;
+        watch.looks += 1;
+
+        const failure = await fatalSign(deps, order, watch);
+        if (failure !== null) return { kind: 'failed', failure, facts: watch.facts };
+        if (Date.now() >= order.deadlineMs) {
+          const said = await failureInLog(deps, order);
+          return {
+            kind: 'failed',
+            failure: said ?? failureOf('vllm-timeout', watch.why),
+            facts: watch.facts,
+          };
+        }
+        await rest(Math.min(order.lookMs, order.deadlineMs - Date.now()));
+      }
+    },
+  );
+}
+
+async function fatalSign(
+  deps: Deps,
+  order: ModelOrder,
+  watch: { facts: InstanceFacts | null; looks: number },
+): Promise<Failure | null> {
+  const snapshot = await unlessUnreachable(() => deps.instances.look(Date.now() - order.lookMs));
+  const instance = snapshot?.instances.find((row) => row.instanceId === order.instanceId);
+  if (snapshot !== null && instance !== undefined) {
+    watch.facts = factsOf(instance, snapshot.askedAtMs);
+    const failure = classifyInstanceState(instance);
+    if (failure !== null) return (await failureInLog(deps, order)) ?? failure;
+  }
+  return watch.looks % LOG_LOOKS_EVERY === 0 ? failureInLog(deps, order) : null;
+}
+
+/** What vLLM itself says went wrong; null when its log tells nothing, or cannot be had. */
+async function failureInLog(deps: Deps, order: ModelOrder): Promise<Failure | null> {
+  const text = await unlessUnreachable(() =>
+    deps.vast.readLogs(order.instanceId, { tail: LOG_LINES }, { deadlineMs: Date.now() + 20_000 }),
+  );
+  return text === null ? null : classifyVllmLog(text.split('\n'));
+}

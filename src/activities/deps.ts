@@ -1,0 +1,20 @@
+import type { Client } from '@temporalio/client';
+import type { Installation } from '../installation.ts';
+import type { VastClient } from '../vast/client.ts';
+import type { InstanceBoard } from './instance-board.ts';
+import type { LedgerCaller } from './ledger-caller.ts';
+import type { OfferBoard } from './offer-board.ts';
+
+/** What activities are bound to: the outside world, once per worker process. */
+export type Deps = {
+  readonly vast: VastClient;
+  readonly instances: InstanceBoard;
+  readonly offers: OfferBoard;
+  readonly ledger: LedgerCaller;
+  readonly temporal: Client;
+  readonly installation: Pick<Installation, 'owner' | 'instanceKey'>;
+  /** Go into the create call only; never into a workflow. */
+  readonly secrets: { readonly hfToken?: string | undefined; readonly imageLogin?: string | undefined };
+  /** When this process last heard from Temporal, epoch ms: supervision renews nothing without it. */
+  readonly temporalHeardAtMs: () => number;
+};

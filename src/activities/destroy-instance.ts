@@ -1,0 +1,54 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { InstanceFacts } from '../domain/attempt.ts';
+import { MarketError } from '../vast/client.ts';
+import type { Deps } from './deps.ts';
+import { factsOf } from './instance-facts.ts';
+
+export type DestroyAnswer = {
+  readonly kind: 'accepted' | 'gone';
+  readonly answeredAtMs: number;
+  /** The last reading before the DELETE: what the final bill is made from. Null where it was not listed. */
+  readonly lastSeen: InstanceFacts | null;
+};
+
+/**
+ * Sends one DELETE. `accepted` promises nothing (`confirmGone` sees to it); a refusal is thrown, so that the
+ * retry policy repeats it for ever.
+ */
+export async function destroyInstance(deps: Deps, order: { instanceId: number }): Promise<DestroyAnswer> {
+  const lastSeen = await lastReading(deps, order.instanceId);
+  const result = await deps.vast.destroyInstance(order.instanceId, { deadlineMs: Date.now() + 45_000 });
+  if (result.kind === 'refused') {
+    throw ApplicationFailure.create({
+      type: 'destroy-refused',
+      message: `Vast refuses to destroy ${order.instanceId}: ${result.message}`,
+    });
+  }
+  return { kind: result.kind, answeredAtMs: Date.now(), lastSeen };
+}
+
+/** The meter's last figures are worth a look, and never worth a delay of the DELETE. */
+async function lastReading(deps: Deps, instanceId: number): Promise<InstanceFacts | null> {
+  try {
+    const { askedAtMs, instances } = await withinMs(5_000, deps.instances.look(Date.now() - 1_000));
+    const instance = instances.find((row) => row.instanceId === instanceId);
+    return instance === undefined ? null : factsOf(instance, askedAtMs);
+  } catch (error) {
+    if (error instanceof MarketError || error instanceof TooLate) return null;
+    throw error;
+  }
+}
+
+class TooLate extends Error {}
+
+async function withinMs<Value>(ms: number, promise: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TooLate()), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,60 @@
+import type { Offer } from '../domain/offer.ts';
+import type { OfferSearch, VastClient } from '../vast/client.ts';
+
+/** How long one answer serves every launch: ten searches a minute are allowed for all of them together. */
+const SHARED_MS = 20_000;
+const PAGES_MAX = 5;
+
+type Answer = { readonly askedAtMs: number; readonly offers: readonly Offer[] };
+
+/** Searches for offers, sharing each answer among all who ask the same within 20 s. */
+export class OfferBoard {
+  readonly #vast: Pick<VastClient, 'searchOffers'>;
+  readonly #answers = new Map<string, Promise<Answer>>();
+
+  constructor(vast: Pick<VastClient, 'searchOffers'>) {
+    this.#vast = vast;
+  }
+
+  /** Offers that match, cheapest first; `isFresh` asks the market again whatever was heard before. */
+  async search(
+    query: OfferSearch,
+    options: { deadlineMs: number; isFresh?: boolean },
+  ): Promise<readonly Offer[]> {
+    const key = JSON.stringify(query);
+    const known = options.isFresh === true ? undefined : await this.#answers.get(key)?.catch(() => undefined);
+    if (known !== undefined && Date.now() - known.askedAtMs < SHARED_MS) return known.offers;
+    const asking = this.#ask(query, options.deadlineMs);
+    this.#answers.set(key, asking);
+    // A failed search is nobody's answer, and old answers are not kept for ever.
+    asking.catch(() => this.#answers.delete(key));
+    this.#forgetOld(key);
+    return (await asking).offers;
+  }
+
+  /** 64 offers back means there may be more: on from the dearest seen, dropping ids seen. */
+  async #ask(query: OfferSearch, deadlineMs: number): Promise<Answer> {
+    const askedAtMs = Date.now();
+    const offers = new Map<number, Offer>();
+    let usdPerHourMin = query.usdPerHourMin;
+    for (let page = 1; page <= PAGES_MAX; page += 1) {
+      const answer = await this.#vast.searchOffers(
+        usdPerHourMin === undefined ? query : { ...query, usdPerHourMin },
+        { deadlineMs },
+      );
+      const before = offers.size;
+      for (const offer of answer.offers) offers.set(offer.offerId, offer);
+      const dearest = answer.offers.at(-1);
+      if (!answer.isCut || dearest === undefined || offers.size === before) break;
+      usdPerHourMin = dearest.usdPerHour;
+    }
+    return { askedAtMs, offers: [...offers.values()] };
+  }
+
+  #forgetOld(kept: string): void {
+    const excess = this.#answers.size - 50;
+    for (const key of [...this.#answers.keys()].slice(0, Math.max(0, excess))) {
+      if (key !== kept) this.#answers.delete(key);
+    }
+  }
+}

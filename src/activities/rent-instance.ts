@@ -1,0 +1,114 @@
+import { cancellationSignal } from '@temporalio/activity';
+import { labelsOf } from '../domain/instance.ts';
+import type { CreateResult } from '../domain/market.ts';
+import { composeLaunch } from '../vllm/launch-script.ts';
+import { noteAnsweredUpdate, spendGrantUpdate } from '../workflows/messages.ts';
+import type { Deps } from './deps.ts';
+
+/** One create, fully described; what is secret is added here, where it stays. */
+export type RentOrder = {
+  readonly key: string;
+  readonly attempt: number;
+  readonly label: string;
+  readonly offerId: number;
+  readonly image: string;
+  readonly diskGb: number;
+  readonly servedName: string;
+  readonly modelToLoad: string;
+  readonly vllmArgs: readonly string[];
+  /** Only for interruptible instances. */
+  readonly bidUsdPerHour: number | null;
+  /** What the offer must still satisfy when the order had to wait long for its turn. */
+  readonly usdPerHour: number;
+};
+
+export type RentResult = CreateResult & { readonly sentAtMs: number };
+
+/** Nothing is sent once this much of the activity's own time has passed. */
+const SEND_DEADLINE_MS = 40_000;
+
+/**
+ * Sends the one create of this label, and says what is known of it.
+ *
+ * 1. A label that is already on the books is adopted: a reset brings the workflow here twice.
+ * 2. The grant is spent right before the PUT, once ever; found spent, whether a PUT went out is unknown.
+ * 3. Anything but a plain answer is `unknown`; the workflow settles it by label before it rents elsewhere.
+ */
+export async function rentInstance(deps: Deps, order: RentOrder): Promise<RentResult> {
+  const deadlineMs = Date.now() + SEND_DEADLINE_MS;
+  const found = await deps.vast.listInstances(
+    { label: order.label },
+    { deadlineMs, signal: cancellationSignal() },
+  );
+  const adopted = found.find((instance) => labelsOf(instance).includes(order.label));
+  if (adopted !== undefined) {
+    return {
+      kind: 'created',
+      instanceId: adopted.instanceId,
+      usdPerHour: adopted.usdPerHour,
+      sentAtMs: Date.now(),
+    };
+  }
+  const result = await sendCreate(deps, order, deadlineMs);
+  if (result.kind === 'refused') await freeMachine(deps, order);
+  return { ...result, sentAtMs: Date.now() };
+}
+
+async function sendCreate(deps: Deps, order: RentOrder, deadlineMs: number): Promise<CreateResult> {
+  const launch = composeLaunch({
+    servedName: order.servedName,
+    modelToLoad: order.modelToLoad,
+    vllmArgs: order.vllmArgs,
+    apiKey: deps.installation.instanceKey(order.label),
+    label: order.label,
+    ...(deps.secrets.hfToken === undefined ? {} : { hfToken: deps.secrets.hfToken }),
+  });
+  try {
+    return await deps.vast.createInstance(
+      order.offerId,
+      {
+        image: order.image,
+        diskGb: order.diskGb,
+        label: order.label,
+        environment: launch.environment,
+        ports: [8000],
+        onstart: launch.onstart,
+        ...(order.bidUsdPerHour === null ? {} : { priceUsdPerHour: order.bidUsdPerHour }),
+        ...(deps.secrets.imageLogin === undefined ? {} : { imageLogin: deps.secrets.imageLogin }),
+      },
+      { deadlineMs, signal: cancellationSignal(), beforeSend: () => spendGrant(deps, order) },
+    );
+  } catch (error) {
+    if (error instanceof GrantNotOurs) return error.result;
+    throw error;
+  }
+}
+
+/** Why nothing may be sent; carried out of the client as an error because that is how it is told to stop. */
+class GrantNotOurs extends Error {
+  readonly result: CreateResult;
+  constructor(result: CreateResult) {
+    super('the grant of this attempt may not be spent');
+    this.result = result;
+  }
+}
+
+async function spendGrant(deps: Deps, order: RentOrder): Promise<void> {
+  const { kind } = await deps.ledger.call(spendGrantUpdate, { key: order.key, attempt: order.attempt });
+  if (kind === 'spent-now') return;
+  throw new GrantNotOurs(
+    kind === 'spent-before'
+      ? {
+          kind: 'unknown',
+          message: 'The create of this label may have been sent before; it is looked up by its label.',
+        }
+      : { kind: 'refused', code: 'no-grant', message: 'The ledger holds no grant for this attempt.' },
+  );
+}
+
+/** Best effort: a machine that stays held is free again when the reservation closes. */
+async function freeMachine(deps: Deps, order: RentOrder): Promise<void> {
+  await deps.ledger
+    .call(noteAnsweredUpdate, { key: order.key, attempt: order.attempt, usdPerHour: null })
+    .catch(() => undefined);
+}

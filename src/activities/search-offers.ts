@@ -1,0 +1,77 @@
+import type { Choice } from '../domain/attempt.ts';
+import {
+  choiceOf,
+  DEFAULT_SCORE_WEIGHTS,
+  type Need,
+  needOf,
+  type RejectedOffer,
+  rankOffers,
+  type ScoreWeights,
+} from '../domain/ranking.ts';
+import type { SessionRequest } from '../domain/session.ts';
+import { MarketError, type OfferSearch } from '../vast/client.ts';
+import type { Deps } from './deps.ts';
+
+export type SearchOrder = {
+  readonly request: SessionRequest;
+  readonly maxStartupMs: number;
+  readonly timeoutMs: number;
+  readonly blockedMachines: readonly number[];
+  readonly weights?: ScoreWeights;
+};
+
+export type SearchResult =
+  | { readonly kind: 'found'; readonly choices: readonly Choice[]; readonly offersSeen: number }
+  /** `why` counts the reasons, most frequent first, so that an empty search can be understood. */
+  | { readonly kind: 'none'; readonly offersSeen: number; readonly why: string }
+  | { readonly kind: 'quota'; readonly message: string }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** What a workflow is given to try: enough for every attempt of a launch, and small in history. */
+const CHOICES_MAX = 16;
+
+/** One shared query for every GPU of the tiers; everything is judged again here, as filters are not applied strictly. */
+export async function searchOffers(deps: Deps, order: SearchOrder): Promise<SearchResult> {
+  const need = needOf(order.request, {
+    maxStartupMs: order.maxStartupMs,
+    blockedMachines: order.blockedMachines,
+    weights: order.weights ?? DEFAULT_SCORE_WEIGHTS,
+  });
+  try {
+    const offers = await deps.offers.search(toSearch(need), { deadlineMs: Date.now() + order.timeoutMs });
+    const { candidates, rejections } = rankOffers(offers, need);
+    if (candidates.length === 0)
+      return { kind: 'none', offersSeen: offers.length, why: whyNone(offers.length, rejections) };
+    const choices = candidates.slice(0, CHOICES_MAX).map((candidate) => choiceOf(candidate, need));
+    return { kind: 'found', choices, offersSeen: offers.length };
+  } catch (error) {
+    if (error instanceof MarketError && error.kind === 'search-quota')
+      return { kind: 'quota', message: error.message };
+    if (error instanceof MarketError && error.kind === 'auth')
+      return { kind: 'refused', message: error.message };
+    throw error;
+  }
+}
+
+function toSearch(need: Need): OfferSearch {
+  const dearest = Math.max(...need.tiers.map((tier) => tier.usdPerHourMax * need.gpuCount));
+  return {
+    gpuNames: [...new Set(need.tiers.flatMap((tier) => tier.gpuNames))],
+    gpuCount: need.gpuCount,
+    usdPerHourMax: Math.min(dearest, need.usdPerHourMax ?? dearest),
+    diskGb: need.diskGb,
+    type: need.interruptible ? 'interruptible' : 'on-demand',
+    verifiedOnly: need.verifiedOnly,
+    datacenterOnly: need.datacenterOnly,
+  };
+}
+
+function whyNone(offersSeen: number, rejections: readonly RejectedOffer[]): string {
+  if (offersSeen === 0) return 'the market lists no offer with these GPUs at these prices';
+  const counts = new Map<string, number>();
+  for (const { reasons } of rejections) {
+    for (const { kind } of reasons) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, 4);
+  return `${offersSeen} offers seen, none fits (${most.map(([kind, count]) => `${kind}: ${count}`).join(', ')})`;
+}

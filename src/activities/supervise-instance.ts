@@ -1,0 +1,215 @@
+import type { InstanceFacts } from '../domain/attempt.ts';
+import { classifyInstanceState, type Failure, failureOf } from '../domain/failure.ts';
+import { trafficUsd } from '../domain/meter.ts';
+import { askModels, readUsage } from '../vllm/probe.ts';
+import { type Usage, wasUsedSince } from '../vllm/usage.ts';
+import type { Deps } from './deps.ts';
+import { factsOf } from './instance-facts.ts';
+import { rest, unlessUnreachable, whileBeating } from './watching.ts';
+
+export type SuperviseOrder = {
+  readonly label: string;
+  readonly instanceId: number;
+  readonly endpoint: string;
+  readonly model: string;
+  readonly sliceEndsAtMs: number;
+  readonly lookMs: number;
+  readonly meterMs: number;
+  readonly heartbeatMs: number;
+  readonly lostGapMs: number;
+  readonly keepAliveMs: number;
+  readonly lastUsedAtMs: number;
+  /** What `extend` granted; the session is not idle before it. */
+  readonly keptUntilMs: number;
+  /** After this nobody may renew the instance's lease. */
+  readonly endsByMs: number;
+  /** False keeps a sick instance: its failures are shown, not acted on. */
+  readonly breaksOnFailures: boolean;
+  /** When the budget is reached at the burn and traffic known so far; traffic since `seen` brings it nearer. */
+  readonly budgetMomentMs: number;
+  readonly burnUsdPerHour: number;
+  readonly seen: Pick<InstanceFacts, 'usdPerHour' | 'downloadMb' | 'uploadMb'>;
+};
+
+/** Facts; the workflow decides what they mean. */
+export type SuperviseResult = {
+  readonly kind: 'idle' | 'slice-over' | 'price-changed' | 'unhealthy' | 'lost';
+  readonly lastUsedAtMs: number;
+  readonly facts: InstanceFacts | null;
+  readonly health: { readonly consecutiveFailures: number; readonly lastOkAtMs: number | null };
+  readonly failure: Failure | null;
+};
+
+/** What the heartbeat carries: `status` reads the newest use from here, so a busy day costs no history. */
+export type SuperviseDetails = Pick<SuperviseResult, 'lastUsedAtMs' | 'health'> & {
+  readonly lastWhy: string | null;
+};
+
+const FAILURES_TO_BREAK = 3;
+const PROBE_TIMEOUT_MS = 10_000;
+/** Supervision renews nothing unless Temporal has answered this process within this time. */
+const TEMPORAL_SILENCE_MAX_MS = 120_000;
+
+/**
+ * Watches one READY instance until something changes, or the slice is over.
+ *
+ * 1. The authenticated `/v1/models` of each look is the lease the instance lives by: it is asked only while
+ *    Temporal answers us and the session may still go on. Nothing else of ours asks that route.
+ * 2. Failures of the instance are counted apart from failures of our looking, and only those of this attempt
+ *    of the activity count: what an earlier worker saw is a hint, not a proof.
+ */
+export async function superviseInstance(deps: Deps, order: SuperviseOrder): Promise<SuperviseResult> {
+  const watch = new Watch(deps, order);
+  return whileBeating({ heartbeatMs: order.heartbeatMs, details: () => watch.details() }, () => watch.run());
+}
+
+class Watch {
+  readonly #deps: Deps;
+  readonly #order: SuperviseOrder;
+  readonly #key: string;
+  #lastUsedAtMs: number;
+  #usage: Usage | null = null;
+  #failures = 0;
+  #lastOkAtMs: number | null = null;
+  #lastWhy: string | null = null;
+  #facts: InstanceFacts | null = null;
+  #meteredAtMs = 0;
+
+  constructor(deps: Deps, order: SuperviseOrder) {
+    this.#deps = deps;
+    this.#order = order;
+    this.#key = deps.installation.instanceKey(order.label);
+    this.#lastUsedAtMs = order.lastUsedAtMs;
+  }
+
+  details(): SuperviseDetails {
+    return { lastUsedAtMs: this.#lastUsedAtMs, health: this.#health(), lastWhy: this.#lastWhy };
+  }
+
+  async run(): Promise<SuperviseResult> {
+    // Restarts of a worker restart every slice at once; a spread first look keeps them from asking in step.
+    await rest(Math.random() * Math.min(1_000, this.#order.lookMs / 4));
+    for (;;) {
+      const ended = (await this.#lookAtInstance()) ?? (await this.#lookAtModel()) ?? this.#lookAtClock();
+      if (ended !== null) return ended;
+      await rest(Math.min(this.#order.lookMs, this.#nextMoment() - Date.now()));
+    }
+  }
+
+  /** The contract: is it still there, does it run, what does it cost. */
+  async #lookAtInstance(): Promise<SuperviseResult | null> {
+    const snapshot = await unlessUnreachable(() =>
+      this.#deps.instances.look(Date.now() - this.#order.lookMs / 2),
+    );
+    if (snapshot === null) return null;
+    const instance = snapshot.instances.find((row) => row.instanceId === this.#order.instanceId);
+    if (instance === undefined)
+      return (await this.#isLost()) ? this.#result('lost', failureOf('vanished')) : null;
+    this.#facts = factsOf(instance, snapshot.askedAtMs);
+    const failure = classifyInstanceState(instance);
+    if (failure !== null) return this.#result('lost', failure);
+    return this.#hasPriceMoved() ? this.#result('price-changed') : null;
+  }
+
+  /** Absence from the shared list means nothing until a read by id and a second look later agree. */
+  async #isLost(): Promise<boolean> {
+    for (const isSecond of [false, true]) {
+      if (isSecond) await rest(this.#order.lostGapMs);
+      const shown = await unlessUnreachable(() => this.#deps.vast.showInstance(this.#order.instanceId));
+      if (shown === null || shown.kind === 'found') return false;
+    }
+    const snapshot = await unlessUnreachable(() => this.#deps.instances.look(Date.now()));
+    return snapshot !== null && !snapshot.instances.some((row) => row.instanceId === this.#order.instanceId);
+  }
+
+  /** The model: does it answer with our key, and who used it. */
+  async #lookAtModel(): Promise<SuperviseResult | null> {
+    const usage = await readUsage(this.#order.endpoint, { timeoutMs: PROBE_TIMEOUT_MS });
+    if (usage.kind === 'usage') {
+      // The first reading of an attempt is the baseline: our own probe's token is in it.
+      if (this.#usage !== null && wasUsedSince(this.#usage, usage, 0)) this.#lastUsedAtMs = Date.now();
+      else if (usage.running > 0 || usage.waiting > 0) this.#lastUsedAtMs = Date.now();
+      this.#usage = usage;
+    }
+    if (!this.#mayRenew()) return null;
+    const answer = await askModels(this.#order.endpoint, this.#key, { timeoutMs: PROBE_TIMEOUT_MS });
+    if (answer.kind === 'models' && answer.ids.includes(this.#order.model)) {
+      this.#failures = 0;
+      this.#lastOkAtMs = Date.now();
+      this.#lastWhy = null;
+      return null;
+    }
+    if (answer.kind === 'not-serving' && answer.isOurFault) return null;
+    this.#failures += 1;
+    this.#lastWhy = whyNot(answer, this.#order.model);
+    if (this.#failures < FAILURES_TO_BREAK || !this.#order.breaksOnFailures) return null;
+    return this.#result('unhealthy', failureOf('unhealthy', this.#lastWhy));
+  }
+
+  #lookAtClock(): SuperviseResult | null {
+    const nowMs = Date.now();
+    if (nowMs >= this.#idleAtMs()) return this.#result('idle');
+    return nowMs >= this.#order.sliceEndsAtMs ? this.#result('slice-over') : null;
+  }
+
+  #mayRenew(): boolean {
+    return (
+      Date.now() - this.#deps.temporalHeardAtMs() < TEMPORAL_SILENCE_MAX_MS &&
+      Date.now() < this.#order.endsByMs
+    );
+  }
+
+  /** Comes back when the price moved, or when traffic brings the budget's moment before the next reading. */
+  #hasPriceMoved(): boolean {
+    const { seen, budgetMomentMs, burnUsdPerHour, meterMs } = this.#order;
+    const facts = this.#facts;
+    if (facts === null || Date.now() - this.#meteredAtMs < meterMs) return false;
+    this.#meteredAtMs = Date.now();
+    if (
+      facts.usdPerHour !== null &&
+      seen.usdPerHour !== null &&
+      Math.abs(facts.usdPerHour - seen.usdPerHour) > 1e-6
+    )
+      return true;
+    const earlierMs = burnUsdPerHour > 0 ? (this.#newTrafficUsd(facts) / burnUsdPerHour) * 3_600_000 : 0;
+    return earlierMs > 1_000 && budgetMomentMs - earlierMs < Date.now() + 2 * meterMs;
+  }
+
+  #newTrafficUsd(facts: InstanceFacts): number {
+    const { seen } = this.#order;
+    return trafficUsd({
+      downloadMb: Math.max(0, (facts.downloadMb ?? 0) - (seen.downloadMb ?? 0)),
+      uploadMb: Math.max(0, (facts.uploadMb ?? 0) - (seen.uploadMb ?? 0)),
+      downloadUsdPerGb: facts.downloadUsdPerGb ?? 0,
+      uploadUsdPerGb: facts.uploadUsdPerGb ?? 0,
+    });
+  }
+
+  #idleAtMs(): number {
+    return Math.max(this.#lastUsedAtMs + this.#order.keepAliveMs, this.#order.keptUntilMs);
+  }
+
+  /** No rest is longer than to the next thing the clock decides. */
+  #nextMoment(): number {
+    return Math.min(this.#idleAtMs(), this.#order.sliceEndsAtMs);
+  }
+
+  #health(): SuperviseResult['health'] {
+    return { consecutiveFailures: this.#failures, lastOkAtMs: this.#lastOkAtMs };
+  }
+
+  #result(kind: SuperviseResult['kind'], failure: Failure | null = null): SuperviseResult {
+    return { kind, lastUsedAtMs: this.#lastUsedAtMs, facts: this.#facts, health: this.#health(), failure };
+  }
+}
+
+function whyNot(answer: Awaited<ReturnType<typeof askModels>>, model: string): string {
+  switch (answer.kind) {
+    case 'models':
+      return `it serves ${answer.ids.join(', ') || 'no model'}, not ${model}`;
+    case 'unauthorized':
+      return 'the port answers, but refuses our key';
+    case 'not-serving':
+      return answer.why;
+  }
+}

@@ -1,0 +1,175 @@
+import { burnAt, costAt, type Meter } from './meter.ts';
+import type { AttemptFailure, AttemptPhase, AttemptView, ReceiptInstance } from './session.ts';
+
+/** An offer that was chosen, with all that renting it and serving on it takes. */
+export type Choice = {
+  readonly offerId: number;
+  readonly machineId: number;
+  readonly tier: string;
+  readonly gpuName: string;
+  readonly gpuCount: number;
+  readonly usdPerHour: number;
+  /** What to bid; null when renting on demand. */
+  readonly bidUsdPerHour: number | null;
+  readonly gpuUsdPerHour: number;
+  readonly storageUsdPerHour: number;
+  readonly downloadUsdPerGb: number;
+  readonly uploadUsdPerGb: number;
+  /** What image and weights cost to download here. */
+  readonly trafficUsd: number;
+  readonly score: number;
+  /** What vLLM loads, which may be a quantised variant of the model asked for. */
+  readonly modelToLoad: string;
+  readonly vllmArgs: readonly string[];
+  readonly isPooling: boolean;
+  readonly diskGb: number;
+  readonly bootMsExpected: number;
+  /** From create to running, and from running to a served model; both within the attempt's cap. */
+  readonly bootDeadlineMs: number;
+  readonly vllmDeadlineMs: number;
+};
+
+/** What one look at an instance told, in our units. */
+export type InstanceFacts = {
+  readonly instanceId: number;
+  readonly observedAtMs: number;
+  readonly actualStatus: string | null;
+  readonly usdPerHour: number | null;
+  readonly gpuUsdPerHour: number | null;
+  readonly storageUsdPerHour: number | null;
+  readonly downloadUsdPerGb: number | null;
+  readonly uploadUsdPerGb: number | null;
+  readonly downloadMb: number | null;
+  readonly uploadMb: number | null;
+  readonly createdAtMs: number | null;
+  readonly runningAtMs: number | null;
+  readonly gpuName: string | null;
+  readonly isBid: boolean;
+};
+
+/** One try at one offer: plain JSON, carried over continue-as-new. */
+export type Attempt = {
+  readonly attempt: number;
+  readonly label: string;
+  readonly choice: Choice;
+  readonly startedAtMs: number;
+  phase: AttemptPhase;
+  endedAtMs: number | null;
+  failure: AttemptFailure | null;
+  /** Ids ever known under the label; the first is the one we were told. */
+  instanceIds: number[];
+  createSentAtMs: number | null;
+  wasSeen: boolean;
+  meter: Meter;
+  /** Base URL of the model server, `http(s)://host:port`. */
+  endpoint: string | null;
+  /** DELETEs: which ids, when the first was sent, when one was accepted. */
+  deletedIds: number[];
+  destroySentAtMs: number | null;
+  destroyAcceptedAtMs: number | null;
+  seenAbsent: { atMs: number; by: 'id' | 'list' }[];
+};
+
+export function openAttempt(order: {
+  attempt: number;
+  label: string;
+  choice: Choice;
+  nowMs: number;
+}): Attempt {
+  const { choice } = order;
+  return {
+    attempt: order.attempt,
+    label: order.label,
+    choice,
+    startedAtMs: order.nowMs,
+    phase: 'granting',
+    endedAtMs: null,
+    failure: null,
+    instanceIds: [],
+    createSentAtMs: null,
+    wasSeen: false,
+    meter: {
+      gpuUsdPerHour: choice.gpuUsdPerHour,
+      storageUsdPerHour: choice.storageUsdPerHour,
+      downloadUsdPerGb: choice.downloadUsdPerGb,
+      uploadUsdPerGb: choice.uploadUsdPerGb,
+      createdAtMs: null,
+      runningAtMs: null,
+      stoppedAtMs: null,
+      goneAtMs: null,
+      downloadMb: 0,
+      uploadMb: 0,
+    },
+    endpoint: null,
+    deletedIds: [],
+    destroySentAtMs: null,
+    destroyAcceptedAtMs: null,
+    seenAbsent: [],
+  };
+}
+
+const GPU_BILLED = ['running', 'rebooting', 'recycling', 'frozen', 'unknown'];
+
+/** The meter after a look: the provider's own figures win over the offer's. */
+export function meterWith(meter: Meter, facts: InstanceFacts): Meter {
+  const runningAtMs = meter.runningAtMs ?? facts.runningAtMs;
+  const isBilled = facts.actualStatus === null || GPU_BILLED.includes(facts.actualStatus);
+  return {
+    gpuUsdPerHour: facts.gpuUsdPerHour ?? meter.gpuUsdPerHour,
+    storageUsdPerHour: facts.storageUsdPerHour ?? meter.storageUsdPerHour,
+    downloadUsdPerGb: facts.downloadUsdPerGb ?? meter.downloadUsdPerGb,
+    uploadUsdPerGb: facts.uploadUsdPerGb ?? meter.uploadUsdPerGb,
+    createdAtMs: facts.createdAtMs ?? meter.createdAtMs,
+    runningAtMs,
+    stoppedAtMs: runningAtMs === null || isBilled ? null : (meter.stoppedAtMs ?? facts.observedAtMs),
+    goneAtMs: meter.goneAtMs,
+    downloadMb: Math.max(meter.downloadMb, facts.downloadMb ?? 0),
+    uploadMb: Math.max(meter.uploadMb, facts.uploadMb ?? 0),
+  };
+}
+
+/** Whether anything of it may still exist on the market. */
+export function mayExist(attempt: Attempt): boolean {
+  return attempt.createSentAtMs !== null && attempt.meter.goneAtMs === null;
+}
+
+/** $/h an attempt may be burning: an unanswered create counts at its offer's price. */
+export function attemptBurn(attempt: Attempt): number {
+  if (!mayExist(attempt)) return 0;
+  return attempt.meter.createdAtMs === null ? attempt.choice.usdPerHour : burnAt(attempt.meter);
+}
+
+export function attemptView(attempt: Attempt, nowMs: number): AttemptView {
+  return {
+    attempt: attempt.attempt,
+    label: attempt.label,
+    tier: attempt.choice.tier,
+    offerId: attempt.choice.offerId,
+    machineId: attempt.choice.machineId,
+    gpu: gpuText(attempt.choice),
+    usdPerHour: attempt.meter.gpuUsdPerHour + attempt.meter.storageUsdPerHour,
+    phase: attempt.phase,
+    startedAtMs: attempt.startedAtMs,
+    endedAtMs: attempt.endedAtMs,
+    failure: attempt.failure,
+    instanceId: attempt.instanceIds[0] ?? null,
+    usd: costAt(attempt.meter, nowMs).total,
+  };
+}
+
+export function gpuText(choice: Pick<Choice, 'gpuName' | 'gpuCount'>): string {
+  return choice.gpuCount === 1 ? choice.gpuName : `${choice.gpuCount}× ${choice.gpuName}`;
+}
+
+export function receiptInstance(attempt: Attempt, nowMs: number): ReceiptInstance {
+  return {
+    instanceId: attempt.instanceIds[0] ?? null,
+    label: attempt.label,
+    createdAtMs: attempt.meter.createdAtMs,
+    runningAtMs: attempt.meter.runningAtMs,
+    destroySentAtMs: attempt.destroySentAtMs,
+    goneAtMs: attempt.meter.goneAtMs,
+    seenAbsent: attempt.seenAbsent.slice(-4),
+    usd: costAt(attempt.meter, nowMs),
+  };
+}

@@ -1,0 +1,309 @@
+/**
+ * The ledger's rules. State is reservations and rates, never ticks, so it changes only when a session
+ * opens, tries an offer or ends. Plain JSON; every function returns the state to keep and the answer to give.
+ *
+ * 1. `spent + reserved ≤ limit` for everything ever granted.
+ * 2. Every request is idempotent by its key: `owner:session:run`, and the attempt's number inside it.
+ * 3. A machine is held by one attempt at a time, from its grant until its create is answered.
+ * 4. A grant is spent once; whoever comes second is told so.
+ */
+export type LedgerState = {
+  readonly owner: string;
+  readonly limitUsd: number;
+  /** `month`, `none` or `<n>d`. */
+  readonly period: string;
+  readonly periodStartMs: number;
+  /** False until spending of the period was read back from the provider: until then nothing is granted. */
+  readonly isRebuilt: boolean;
+  /** Dollars of the period by closed sessions. */
+  readonly spentUsd: number;
+  readonly reservations: Readonly<Record<string, Reservation>>;
+  /** Keys of reservations closed lately, newest last; bounded. */
+  readonly closedKeys: readonly string[];
+};
+
+export type Reservation = {
+  readonly session: string;
+  readonly capUsd: number;
+  readonly openedAtMs: number;
+  readonly attempts: Readonly<Record<string, BookedAttempt>>;
+};
+
+export type BookedAttempt = {
+  readonly machineId: number;
+  readonly usdPerHour: number;
+  readonly sinceMs: number;
+  /** The create has been taken up by somebody. */
+  readonly isSpent: boolean;
+  /** The create was answered or called off: the machine is free for others. */
+  readonly isAnswered: boolean;
+  /** Set when the attempt's instance is gone: what it cost. */
+  readonly endedAtMs: number | null;
+  readonly usd: number | null;
+};
+
+export type LedgerNumbers = {
+  readonly limitUsd: number;
+  readonly spentUsd: number;
+  readonly reservedUsd: number;
+};
+
+export type ReserveAnswer =
+  | { readonly kind: 'reserved'; readonly numbers: LedgerNumbers }
+  | { readonly kind: 'over-budget'; readonly numbers: LedgerNumbers }
+  | { readonly kind: 'not-rebuilt'; readonly numbers: LedgerNumbers }
+  | { readonly kind: 'closed'; readonly numbers: LedgerNumbers };
+
+export type GrantAnswer =
+  | { readonly kind: 'granted' }
+  | { readonly kind: 'machine-taken'; readonly by: string }
+  | { readonly kind: 'closed' };
+
+export type SpendAnswer =
+  | { readonly kind: 'spent-now' }
+  | { readonly kind: 'spent-before' }
+  | { readonly kind: 'no-grant' };
+
+export type CallOffAnswer = { readonly kind: 'never-sent' } | { readonly kind: 'may-be-sent' };
+
+type Step<Answer> = { readonly state: LedgerState; readonly answer: Answer };
+
+const CLOSED_KEYS_KEPT = 1_000;
+const MS_PER_DAY = 86_400_000;
+const MS_PER_HOUR = 3_600_000;
+
+export function emptyLedger(owner: string, nowMs: number): LedgerState {
+  return {
+    owner,
+    limitUsd: 0,
+    period: 'month',
+    periodStartMs: periodStart('month', nowMs, nowMs),
+    isRebuilt: false,
+    spentUsd: 0,
+    reservations: {},
+    closedKeys: [],
+  };
+}
+
+export function reservationKey(session: { owner: string; session: string; run: string }): string {
+  return `${session.owner}:${session.session}:${session.run}`;
+}
+
+/** Checkpoint 1. Reserves the whole budget of a session, or says the three numbers why not. */
+export function reserve(
+  before: LedgerState,
+  want: { readonly key: string; readonly session: string; readonly capUsd: number; readonly nowMs: number },
+): Step<ReserveAnswer> {
+  const state = rollPeriod(before, want.nowMs);
+  const numbers = numbersOf(state);
+  if (state.reservations[want.key] !== undefined) return { state, answer: { kind: 'reserved', numbers } };
+  if (state.closedKeys.includes(want.key)) return { state, answer: { kind: 'closed', numbers } };
+  if (!state.isRebuilt) return { state, answer: { kind: 'not-rebuilt', numbers } };
+  if (cents(numbers.spentUsd + numbers.reservedUsd + want.capUsd) > cents(state.limitUsd)) {
+    return { state, answer: { kind: 'over-budget', numbers } };
+  }
+  const reservation: Reservation = {
+    session: want.session,
+    capUsd: want.capUsd,
+    openedAtMs: want.nowMs,
+    attempts: {},
+  };
+  const after = { ...state, reservations: { ...state.reservations, [want.key]: reservation } };
+  return { state: after, answer: { kind: 'reserved', numbers: numbersOf(after) } };
+}
+
+/** Books an attempt at its offer's price and gives it the machine, if nobody else is renting that machine. */
+export function grant(
+  state: LedgerState,
+  want: {
+    readonly key: string;
+    readonly attempt: number;
+    readonly machineId: number;
+    readonly usdPerHour: number;
+    readonly nowMs: number;
+  },
+): Step<GrantAnswer> {
+  const reservation = state.reservations[want.key];
+  if (reservation === undefined) return { state, answer: { kind: 'closed' } };
+  if (reservation.attempts[want.attempt] !== undefined) return { state, answer: { kind: 'granted' } };
+  const holder = holderOf(state, want.machineId);
+  if (holder !== null) return { state, answer: { kind: 'machine-taken', by: holder } };
+  const booked: BookedAttempt = {
+    machineId: want.machineId,
+    usdPerHour: want.usdPerHour,
+    sinceMs: want.nowMs,
+    isSpent: false,
+    isAnswered: false,
+    endedAtMs: null,
+    usd: null,
+  };
+  return { state: withAttempt(state, want.key, want.attempt, booked), answer: { kind: 'granted' } };
+}
+
+/** The last word before a create is sent: true for exactly one caller, ever. */
+export function spendGrant(
+  state: LedgerState,
+  want: { readonly key: string; readonly attempt: number },
+): Step<SpendAnswer> {
+  const booked = state.reservations[want.key]?.attempts[want.attempt];
+  if (booked === undefined || booked.isAnswered)
+    return { state, answer: { kind: booked === undefined ? 'no-grant' : 'spent-before' } };
+  if (booked.isSpent) return { state, answer: { kind: 'spent-before' } };
+  return {
+    state: withAttempt(state, want.key, want.attempt, { ...booked, isSpent: true }),
+    answer: { kind: 'spent-now' },
+  };
+}
+
+/** Calls an attempt off for good, unless its create may have been sent: then the market has to be asked. */
+export function callOff(
+  state: LedgerState,
+  want: { readonly key: string; readonly attempt: number },
+): Step<CallOffAnswer> {
+  const booked = state.reservations[want.key]?.attempts[want.attempt];
+  if (booked === undefined) return { state, answer: { kind: 'may-be-sent' } };
+  if (booked.isSpent) return { state, answer: { kind: 'may-be-sent' } };
+  const off = { ...booked, isSpent: true, isAnswered: true, usd: 0 };
+  return { state: withAttempt(state, want.key, want.attempt, off), answer: { kind: 'never-sent' } };
+}
+
+/** The create was answered, settled or called off: its machine is free again; the price is the contract's, where known. */
+export function noteAnswered(
+  state: LedgerState,
+  note: { readonly key: string; readonly attempt: number; readonly usdPerHour: number | null },
+): LedgerState {
+  const booked = state.reservations[note.key]?.attempts[note.attempt];
+  if (booked === undefined) return state;
+  const usdPerHour = note.usdPerHour ?? booked.usdPerHour;
+  return withAttempt(state, note.key, note.attempt, {
+    ...booked,
+    isSpent: true,
+    isAnswered: true,
+    usdPerHour,
+  });
+}
+
+/** The attempt's instance is gone, or never was: what it cost is known. */
+export function endAttempt(
+  state: LedgerState,
+  end: { readonly key: string; readonly attempt: number; readonly usd: number; readonly nowMs: number },
+): LedgerState {
+  const booked = state.reservations[end.key]?.attempts[end.attempt];
+  if (booked === undefined) return state;
+  return withAttempt(state, end.key, end.attempt, {
+    ...booked,
+    isSpent: true,
+    isAnswered: true,
+    endedAtMs: end.nowMs,
+    usd: end.usd,
+  });
+}
+
+/** Closes a reservation with what the session cost; without a figure, with what its bookings come to. */
+export function close(
+  before: LedgerState,
+  end: { readonly key: string; readonly usd: number | null; readonly nowMs: number },
+): LedgerState {
+  const state = rollPeriod(before, end.nowMs);
+  if (state.closedKeys.includes(end.key)) return state;
+  const reservation = state.reservations[end.key];
+  const usd = end.usd ?? (reservation === undefined ? 0 : bookedUsd(reservation, end.nowMs));
+  const { [end.key]: _closed, ...reservations } = state.reservations;
+  return {
+    ...state,
+    spentUsd: state.spentUsd + usd,
+    reservations,
+    closedKeys: [...state.closedKeys, end.key].slice(-CLOSED_KEYS_KEPT),
+  };
+}
+
+/** Limit and period as the newest worker start set them. */
+export function configure(
+  before: LedgerState,
+  settings: { readonly limitUsd: number; readonly period: string; readonly nowMs: number },
+): LedgerState {
+  const moved = before.period !== settings.period;
+  const state = { ...before, limitUsd: settings.limitUsd, period: settings.period };
+  return moved
+    ? { ...state, periodStartMs: periodStart(settings.period, settings.nowMs, settings.nowMs) }
+    : rollPeriod(state, settings.nowMs);
+}
+
+/** What a ledger that starts anew has to know before it may grant: what was spent, and who is still spending. */
+export function rebuild(
+  before: LedgerState,
+  found: {
+    readonly spentUsd: number;
+    readonly open: readonly { key: string; session: string; capUsd: number; openedAtMs: number }[];
+  },
+): LedgerState {
+  if (before.isRebuilt) return before;
+  const reservations = { ...before.reservations };
+  for (const { key, session, capUsd, openedAtMs } of found.open) {
+    reservations[key] ??= { session, capUsd, openedAtMs, attempts: {} };
+  }
+  return { ...before, spentUsd: Math.max(before.spentUsd, found.spentUsd), reservations, isRebuilt: true };
+}
+
+export function numbersOf(state: LedgerState): LedgerNumbers {
+  const reservedUsd = Object.values(state.reservations).reduce((sum, { capUsd }) => sum + capUsd, 0);
+  return { limitUsd: state.limitUsd, spentUsd: state.spentUsd, reservedUsd };
+}
+
+/** Spending starts from zero when a period ends; what is reserved stays reserved. */
+export function rollPeriod(state: LedgerState, nowMs: number): LedgerState {
+  const startMs = periodStart(state.period, state.periodStartMs, nowMs);
+  return startMs > state.periodStartMs ? { ...state, periodStartMs: startMs, spentUsd: 0 } : state;
+}
+
+/** Start of the period that holds `nowMs`, epoch ms; months are UTC calendar months. */
+export function periodStart(period: string, startedMs: number, nowMs: number): number {
+  if (period === 'month') {
+    const now = new Date(nowMs);
+    return Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1);
+  }
+  const days = /^([1-9][0-9]*)d$/.exec(period)?.[1];
+  if (days === undefined) return startedMs;
+  const lengthMs = Number(days) * MS_PER_DAY;
+  return startedMs + Math.max(0, Math.floor((nowMs - startedMs) / lengthMs)) * lengthMs;
+}
+
+/** When the running period ends, epoch ms; null when it never does. */
+export function periodEnd(state: Pick<LedgerState, 'period' | 'periodStartMs'>): number | null {
+  if (state.period === 'month') {
+    const start = new Date(state.periodStartMs);
+    return Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + 1, 1);
+  }
+  const days = /^([1-9][0-9]*)d$/.exec(state.period)?.[1];
+  return days === undefined ? null : state.periodStartMs + Number(days) * MS_PER_DAY;
+}
+
+/** What a reservation's bookings come to; an attempt that was granted and never sent costs nothing. */
+export function bookedUsd(reservation: Reservation, nowMs: number): number {
+  return Object.values(reservation.attempts).reduce((sum, booked) => {
+    if (booked.usd !== null) return sum + booked.usd;
+    if (!booked.isSpent) return sum;
+    return sum + (booked.usdPerHour * Math.max(0, nowMs - booked.sinceMs)) / MS_PER_HOUR;
+  }, 0);
+}
+
+function holderOf(state: LedgerState, machineId: number): string | null {
+  for (const [key, reservation] of Object.entries(state.reservations)) {
+    for (const booked of Object.values(reservation.attempts)) {
+      if (booked.machineId === machineId && !booked.isAnswered) return key;
+    }
+  }
+  return null;
+}
+
+function withAttempt(state: LedgerState, key: string, attempt: number, booked: BookedAttempt): LedgerState {
+  const reservation = state.reservations[key];
+  if (reservation === undefined) return state;
+  const attempts = { ...reservation.attempts, [attempt]: booked };
+  return { ...state, reservations: { ...state.reservations, [key]: { ...reservation, attempts } } };
+}
+
+/** Money is compared in ten-thousandths of a cent, so that sums of fractions do not refuse what fits exactly. */
+function cents(usd: number): number {
+  return Math.round(usd * 1_000_000);
+}

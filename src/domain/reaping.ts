@@ -1,0 +1,124 @@
+import { type Label, ownerPrefix, parseLabel } from './label.ts';
+
+/** What the market shows, as far as the reaper needs it. */
+export type ReaperInstance = {
+  readonly instanceId: number;
+  readonly label: string | null;
+  readonly labelFromEnvironment: string | null;
+  readonly usdPerHour: number | null;
+  readonly actualStatus: string | null;
+};
+
+/** What Temporal knows of a session: from `describe()` and memo, never from a query. */
+export type SessionFacts =
+  | {
+      readonly kind: 'open';
+      readonly run: string | null;
+      readonly claims: readonly string[];
+      readonly endsByMs: number | null;
+    }
+  | { readonly kind: 'closed'; readonly run: string | null; readonly wroteReceipt: boolean }
+  | { readonly kind: 'unknown' };
+
+export type ReaperVerdict = {
+  readonly instanceId: number;
+  readonly label: string;
+  readonly session: string;
+  readonly run: string;
+  readonly usdPerHour: number | null;
+  readonly action: 'keep' | 'destroy' | 'report';
+  readonly why: string;
+  /** Proven dead: no ceiling. An unknown session's instance counts against `LEASH_REAP_MAX`. */
+  readonly isProven: boolean;
+};
+
+/** Grace after `ends_by` and after a label's expiry, in which the session's own teardown is at work. */
+export const REAP_GRACE_MS = 600_000;
+
+/**
+ * The decision table of the reaper, one verdict for each instance that carries a label of this owner.
+ * Everything else (strangers, other owners, look-alikes) is not in the answer at all.
+ */
+export function judgeInstances(
+  instances: readonly ReaperInstance[],
+  known: {
+    readonly owner: string;
+    readonly nowMs: number;
+    readonly sessions: Readonly<Record<string, SessionFacts>>;
+    /** Instance ids that the previous run also saw under an unknown session. */
+    readonly suspects: readonly number[];
+  },
+): ReaperVerdict[] {
+  return instances.flatMap((instance) => {
+    const label = labelOfOwner(instance, known.owner);
+    if (label === null) return [];
+    const { parsed, text } = label;
+    const facts = known.sessions[parsed.session] ?? { kind: 'unknown' };
+    const decided = decide({
+      facts,
+      label: parsed,
+      text,
+      isSuspect: known.suspects.includes(instance.instanceId),
+      nowMs: known.nowMs,
+    });
+    const { instanceId, usdPerHour } = instance;
+    return [{ instanceId, label: text, session: parsed.session, run: parsed.run, usdPerHour, ...decided }];
+  });
+}
+
+/** Our label on an instance: the visible one, or the one in its environment when the visible one was changed. */
+export function labelOfOwner(
+  instance: Pick<ReaperInstance, 'label' | 'labelFromEnvironment'>,
+  owner: string,
+): { parsed: Label; text: string } | null {
+  for (const text of [instance.labelFromEnvironment, instance.label]) {
+    const parsed = parseLabel(text);
+    if (text !== null && parsed !== null && text.startsWith(ownerPrefix(owner))) return { parsed, text };
+  }
+  return null;
+}
+
+function decide(seen: {
+  facts: SessionFacts;
+  label: Label;
+  text: string;
+  isSuspect: boolean;
+  nowMs: number;
+}): Pick<ReaperVerdict, 'action' | 'why' | 'isProven'> {
+  const { facts, label, text, nowMs } = seen;
+  const isExpired = nowMs > label.expiresAtSec * 1_000 + REAP_GRACE_MS;
+  if (facts.kind === 'open') {
+    if (isExpired) return { action: 'destroy', why: 'its label has expired', isProven: true };
+    if (!facts.claims.includes(text))
+      return { action: 'destroy', why: 'its session is open but does not claim it', isProven: true };
+    if (facts.endsByMs !== null && nowMs > facts.endsByMs + REAP_GRACE_MS) {
+      return { action: 'destroy', why: 'its session should have ended by now', isProven: true };
+    }
+    return { action: 'keep', why: 'its open session claims it', isProven: true };
+  }
+  if (facts.kind === 'closed') return { action: 'destroy', why: 'its session has ended', isProven: true };
+  if (isExpired)
+    return { action: 'destroy', why: 'its session is unknown and its label has expired', isProven: true };
+  if (seen.isSuspect)
+    return { action: 'destroy', why: 'its session is unknown, seen so twice', isProven: false };
+  return {
+    action: 'report',
+    why: 'its session is unknown; destroyed if the next run sees it so too',
+    isProven: false,
+  };
+}
+
+/** Verdicts cut to what one run may destroy: what is proven has no ceiling. */
+export function withinCeiling(verdicts: readonly ReaperVerdict[], unknownMax: number): ReaperVerdict[] {
+  let unknowns = 0;
+  return verdicts.map((verdict) => {
+    if (verdict.action !== 'destroy' || verdict.isProven) return verdict;
+    unknowns += 1;
+    if (unknowns <= unknownMax) return verdict;
+    return {
+      ...verdict,
+      action: 'report',
+      why: `${verdict.why}; left, this run has destroyed ${unknownMax} of unknown sessions already`,
+    };
+  });
+}

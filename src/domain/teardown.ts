@@ -1,0 +1,56 @@
+/**
+ * When an instance counts as destroyed. A DELETE that was accepted proves nothing: instances linger, lists
+ * lag, and a create whose answer was lost may still appear.
+ */
+export type TeardownFacts = {
+  /** Whether the create can have reached the market at all. */
+  readonly wasCreateSent: boolean;
+  readonly createSentAtMs: number | null;
+  /** Ids ever known under this label, and whether a DELETE has been sent for each. */
+  readonly ids: readonly { readonly instanceId: number; readonly isDeleteSent: boolean }[];
+  /** Whether the instance was ever seen on the market's books. */
+  readonly wasSeen: boolean;
+  /** Looks at which the instance was absent to a read by id and to a complete list, since it was last present. */
+  readonly absences: readonly number[];
+};
+
+export type TeardownVerdict =
+  | { readonly kind: 'gone' }
+  /** Send a DELETE for these ids (again, where the instance is still there), then look. */
+  | { readonly kind: 'destroy'; readonly instanceIds: readonly number[] }
+  /** Nothing to delete is known: look again, absence does not count yet. */
+  | { readonly kind: 'look' };
+
+export const ABSENCES_NEEDED = 2;
+
+/** What to do next about one label, given everything seen so far. */
+export function judgeTeardown(
+  facts: TeardownFacts,
+  rules: { readonly nowMs: number; readonly absenceGapMs: number; readonly settleMs: number },
+): TeardownVerdict {
+  if (!facts.wasCreateSent) return { kind: 'gone' };
+  const unsent = facts.ids.filter(({ isDeleteSent }) => !isDeleteSent).map(({ instanceId }) => instanceId);
+  if (unsent.length > 0) return { kind: 'destroy', instanceIds: unsent };
+  const absences = countingAbsences(facts, rules.settleMs);
+  const [first] = absences;
+  const last = absences.at(-1);
+  if (
+    absences.length >= ABSENCES_NEEDED &&
+    first !== undefined &&
+    last !== undefined &&
+    last - first >= rules.absenceGapMs
+  ) {
+    return { kind: 'gone' };
+  }
+  if (facts.absences.length === 0 && facts.ids.length > 0) {
+    return { kind: 'destroy', instanceIds: facts.ids.map(({ instanceId }) => instanceId) };
+  }
+  return { kind: 'look' };
+}
+
+/** Absence counts only after the instance was seen once, or after the settling time has run since its create. */
+function countingAbsences(facts: TeardownFacts, settleMs: number): readonly number[] {
+  if (facts.wasSeen) return facts.absences;
+  const settledAtMs = (facts.createSentAtMs ?? 0) + settleMs;
+  return facts.absences.filter((atMs) => atMs >= settledAtMs);
+}

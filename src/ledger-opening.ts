@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { ownerPrefix } from './domain/label.ts';
+import { periodStart, reservationKey } from './domain/ledger.ts';
+import type { Installation } from './installation.ts';
+import { withDeadline } from './temporal/connection.ts';
+import type { VastClient } from './vast/client.ts';
+import { ledgerWorkflowId, sessionOfWorkflowId, TASK_QUEUES } from './workflows/ids.ts';
+import {
+  configureUpdate,
+  type LedgerMemo,
+  type RebuildOrder,
+  rebuildUpdate,
+  type SessionMemo,
+} from './workflows/messages.ts';
+
+/** What makes this installation the one that the ledger knows. */
+export type Binding = { readonly owner: string; readonly apiUrl: string; readonly accountId: string };
+
+/**
+ * The home, the market or the Temporal is not the one this installation belongs to. Nothing may be concluded
+ * from what it does not know, and nothing be destroyed.
+ */
+export class NotThisInstallation extends Error {
+  constructor(part: string, remedy: string) {
+    super(`This is not the installation that Temporal knows: ${part} ${remedy}`);
+    this.name = 'NotThisInstallation';
+  }
+}
+
+const CALL_MS = 20_000;
+/** A new ledger looks back as far as its period does, and a period without end this far. */
+const LOOK_BACK_MS_MAX = 90 * 86_400_000;
+
+/** Compares the installation with the ledger's memo; throws a `NotThisInstallation` that names what differs. */
+export async function checkBinding(
+  temporal: Client,
+  installation: Installation,
+  binding: Binding,
+): Promise<void> {
+  const memo = await ledgerMemo(temporal, binding.owner);
+  if (memo === null) {
+    if (!installation.hasKnownLedger) return;
+    throw new NotThisInstallation(
+      `the home ${installation.home} (owner ${binding.owner}) has a ledger, and this Temporal has never known it.`,
+      'Connect to the Temporal it was used with (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE), or use another LEASH_HOME.',
+    );
+  }
+  if (memo.owner !== binding.owner) throw differs('owner', memo.owner, binding.owner);
+  if (memo.api_url !== binding.apiUrl) throw differs('market', memo.api_url, binding.apiUrl);
+  if (memo.account_id !== binding.accountId) throw differs('account', memo.account_id, binding.accountId);
+}
+
+/** Starts the ledger where there is none, tells it limit and period, and gives a new one back what was spent. */
+export async function openLedger(open: {
+  temporal: Client;
+  vast: VastClient;
+  installation: Installation;
+  binding: Binding;
+  limitUsd: number;
+  period: string;
+}): Promise<void> {
+  const { temporal, binding } = open;
+  const memo: LedgerMemo = { owner: binding.owner, api_url: binding.apiUrl, account_id: binding.accountId };
+  try {
+    await withDeadline(temporal, CALL_MS, () =>
+      temporal.workflow.start('budgetLedger', {
+        workflowId: ledgerWorkflowId(binding.owner),
+        taskQueue: TASK_QUEUES.sessions,
+        args: [{ owner: binding.owner }],
+        memo,
+        staticSummary: 'Budget of this installation',
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+  open.installation.noteLedger();
+  const ledger = temporal.workflow.getHandle(ledgerWorkflowId(binding.owner));
+  const settings = { limitUsd: open.limitUsd, period: open.period };
+  const summary = await withDeadline(temporal, CALL_MS, () =>
+    ledger.executeUpdate(configureUpdate, { args: [settings], updateId: randomUUID() }),
+  );
+  if (summary.isRebuilt) return;
+  const found = await whatWasSpent(open);
+  await withDeadline(temporal, CALL_MS, () =>
+    ledger.executeUpdate(rebuildUpdate, { args: [found], updateId: randomUUID() }),
+  );
+}
+
+/** The provider's charges of the period for our labels, and the budgets of sessions that are still open. */
+async function whatWasSpent(open: {
+  temporal: Client;
+  vast: VastClient;
+  binding: Binding;
+  period: string;
+}): Promise<RebuildOrder> {
+  const { temporal, vast, binding } = open;
+  const nowMs = Date.now();
+  const fromMs = Math.max(
+    nowMs - LOOK_BACK_MS_MAX,
+    periodStart(open.period, nowMs - LOOK_BACK_MS_MAX, nowMs),
+  );
+  const rows = await vast.listCharges({ fromMs, toMs: nowMs + 86_400_000 });
+  const spentUsd = rows
+    .filter(({ label }) => label?.startsWith(ownerPrefix(binding.owner)))
+    .reduce((sum, { usd }) => sum + usd.total, 0);
+  return { spentUsd, open: await openSessions(temporal, binding.owner) };
+}
+
+async function openSessions(temporal: Client, owner: string): Promise<RebuildOrder['open']> {
+  const open: RebuildOrder['open'][number][] = [];
+  const query = "WorkflowType = 'gpuSession' AND ExecutionStatus = 'Running'";
+  for await (const { workflowId, memo, startTime } of temporal.workflow.list({ query })) {
+    const session = sessionOfWorkflowId(workflowId);
+    const { run, request, owner: theirs } = (memo ?? {}) as Partial<SessionMemo>;
+    if (session === null || run === undefined || request === undefined || theirs !== owner) continue;
+    open.push({
+      key: reservationKey({ owner, session, run }),
+      session,
+      capUsd: request.budgetUsd,
+      openedAtMs: startTime.getTime(),
+    });
+  }
+  return open;
+}
+
+async function ledgerMemo(temporal: Client, owner: string): Promise<LedgerMemo | null> {
+  try {
+    const described = await withDeadline(temporal, CALL_MS, () =>
+      temporal.workflow.getHandle(ledgerWorkflowId(owner)).describe(),
+    );
+    return (described.memo ?? null) as LedgerMemo | null;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
+function differs(part: string, known: string, given: string): NotThisInstallation {
+  return new NotThisInstallation(
+    `its ${part} is ${known}, and here it is ${given}.`,
+    'Use another LEASH_HOME for another market or account; one home belongs to one of each.',
+  );
+}

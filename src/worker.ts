@@ -1,0 +1,306 @@
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  DefaultLogger,
+  type NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from './activities/index.ts';
+import { InstanceBoard } from './activities/instance-board.ts';
+import { LedgerCaller } from './activities/ledger-caller.ts';
+import { OfferBoard } from './activities/offer-board.ts';
+import { type Config, ConfigError, isLoopback, parseConfig } from './config.ts';
+import { type Installation, openInstallation } from './installation.ts';
+import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
+import { makeLogger } from './logging.ts';
+import { workflowBundle } from './temporal/bundle.ts';
+import { connectClient, connectWorker, withDeadline } from './temporal/connection.ts';
+import { ensureNamespace } from './temporal/namespace.ts';
+import { createVastClient, MarketError, type VastClient } from './vast/client.ts';
+import { REAP_SCHEDULE_ID, TASK_QUEUES } from './workflows/ids.ts';
+
+export type RunningWorker = {
+  /** Lets short calls finish, then ends; what watches is taken up by another worker. */
+  stop(): Promise<void>;
+  /** Rejects when the worker ends without `stop`. */
+  readonly failed: Promise<never>;
+};
+
+export type WorkerDeps = {
+  readonly config: Config;
+  readonly installation: Installation;
+  readonly address?: string;
+  readonly namespace?: string;
+  readonly logger: Logger;
+};
+
+/** Seconds between two calls of a kind, by the market's documents; what Temporal dispatches by, across all workers. */
+const SECONDS_BETWEEN = { create: 4.5, destroy: 3, show: 2 } as const;
+
+/**
+ * Runs the Temporal workers of one process: sessions, supervision, and a queue for each call that is paced.
+ *
+ * Before anything runs, the installation is compared with the ledger's memo: a process that belongs to another
+ * market, account or Temporal would take everything it does not know for an orphan.
+ */
+export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
+  const { config, installation, logger } = deps;
+  installRuntime(logger);
+  const vast = connectMarket(config, logger);
+  const { client, connection, close } = await connectClient(deps);
+  const native = await connectWorker(deps);
+  const stopPulse = new AbortController();
+  try {
+    await ensureNamespace(connection, client.options.namespace);
+    const binding = await readBinding(vast, config, installation);
+    await checkBinding(client, installation, binding);
+    const open = {
+      temporal: client,
+      vast,
+      installation,
+      binding,
+      limitUsd: config.VASTAI_BUDGET_LIMIT,
+      period: config.VASTAI_BUDGET_PERIOD,
+    };
+    const ledger = new LedgerCaller({
+      temporal: client,
+      owner: installation.owner,
+      reopen: () => openLedger(open),
+    });
+    const activities = createActivities({
+      vast,
+      instances: new InstanceBoard(vast),
+      offers: new OfferBoard(vast),
+      ledger,
+      temporal: client,
+      installation,
+      secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
+      temporalHeardAtMs: takePulse(client, stopPulse.signal),
+    });
+    const workers = await createWorkers({
+      config,
+      native: native.connection,
+      namespace: client.options.namespace,
+      activities,
+    });
+    const runs = workers.map((worker) => worker.run());
+    const failed = Promise.race(runs).then(() => new Promise<never>(() => undefined));
+    failed.catch(() => undefined);
+    await Promise.race([openLedger(open), failed]);
+    await ensureReaping(client, config, installation);
+    logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
+    return {
+      failed,
+      stop: async () => {
+        stopPulse.abort();
+        for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+        await Promise.allSettled(runs);
+        await native.close();
+        await close();
+        await vast.close();
+      },
+    };
+  } catch (error) {
+    stopPulse.abort();
+    await native.close().catch(() => undefined);
+    await close();
+    await vast.close();
+    throw error;
+  }
+}
+
+type Made = { config: Config; native: NativeConnection; namespace: string; activities: object };
+
+/** Teardown must never wait behind a thousand watchers, nor a create behind a destroy: each has its own queue. */
+async function createWorkers({ config, native, namespace, activities }: Made): Promise<Worker[]> {
+  const identity = `leash@${hostname()}#${process.pid}`;
+  const shared = {
+    connection: native,
+    namespace,
+    activities,
+    identity,
+    shutdownForceTime: '20 seconds',
+  } as const;
+  const perSecond = (seconds: number): Partial<WorkerOptions> =>
+    config.LEASH_RATE_SCALE === 0
+      ? {}
+      : { maxTaskQueueActivitiesPerSecond: 1 / (seconds * config.LEASH_RATE_SCALE) };
+  return Promise.all([
+    Worker.create({
+      ...shared,
+      taskQueue: TASK_QUEUES.sessions,
+      workflowBundle: await workflowBundle(),
+      maxCachedWorkflows: 1_200,
+      maxConcurrentWorkflowTaskExecutions: 20,
+      maxConcurrentActivityTaskExecutions: 50,
+      workflowTaskPollerBehavior: { type: 'autoscaling', minimum: 2, initial: 2, maximum: 5 },
+      stickyQueueScheduleToStartTimeout: '5 seconds',
+      shutdownGraceTime: '10 seconds',
+    }),
+    Worker.create({
+      ...shared,
+      taskQueue: TASK_QUEUES.supervise,
+      maxConcurrentActivityTaskExecutions: 1_200,
+      maxHeartbeatThrottleInterval: '15 seconds',
+      // They own nothing: another worker takes them up from their last heartbeat.
+      shutdownGraceTime: '1 second',
+    }),
+    Worker.create({
+      ...shared,
+      taskQueue: TASK_QUEUES.create,
+      shutdownGraceTime: '10 seconds',
+      ...perSecond(SECONDS_BETWEEN.create),
+    }),
+    Worker.create({
+      ...shared,
+      taskQueue: TASK_QUEUES.destroy,
+      shutdownGraceTime: '10 seconds',
+      ...perSecond(SECONDS_BETWEEN.destroy),
+    }),
+    Worker.create({
+      ...shared,
+      taskQueue: TASK_QUEUES.show,
+      shutdownGraceTime: '10 seconds',
+      ...perSecond(SECONDS_BETWEEN.show),
+    }),
+  ]);
+}
+
+function connectMarket(config: Config, logger: Logger): VastClient {
+  if (config.VASTAI_API_KEY === undefined) {
+    throw new ConfigError([
+      'VASTAI_API_KEY: a worker needs the key of the market; `npm start` without one brings a simulated market',
+    ]);
+  }
+  return createVastClient({
+    apiUrl: config.VASTAI_API_URL,
+    apiKey: config.VASTAI_API_KEY,
+    rateScale: config.LEASH_RATE_SCALE,
+    onCall: (facts) => logger.debug(facts, 'market call'),
+  });
+}
+
+const ACCOUNT_PATIENCE_MS = 60_000;
+
+/** The account behind the key; a market that cannot be reached for a minute stops the start, with its reason. */
+async function readBinding(vast: VastClient, config: Config, installation: Installation): Promise<Binding> {
+  const untilMs = Date.now() + ACCOUNT_PATIENCE_MS;
+  for (;;) {
+    try {
+      const { accountId } = await vast.currentUser({ deadlineMs: Date.now() + 15_000 });
+      return { owner: installation.owner, apiUrl: config.VASTAI_API_URL, accountId };
+    } catch (error) {
+      if (!(error instanceof MarketError)) throw error;
+      if (error.kind === 'auth') throw new Error(`Cannot start: ${error.message} Check VASTAI_API_KEY.`);
+      if (Date.now() >= untilMs)
+        throw new Error(
+          `Cannot start: the market at ${config.VASTAI_API_URL} does not answer. ${error.message}`,
+        );
+      await pause(1_000);
+    }
+  }
+}
+
+/** The safety net: a schedule, run once at every worker start as well. An operator's pause is kept. */
+async function ensureReaping(client: Client, config: Config, installation: Installation): Promise<void> {
+  const everyMs = Math.round(config.LEASH_REAP_INTERVAL_MINUTES * 60_000);
+  const spec = { intervals: [{ every: Math.max(1_000, everyMs) }] };
+  const action = {
+    type: 'startWorkflow' as const,
+    workflowType: 'reapOrphans',
+    workflowId: REAP_SCHEDULE_ID,
+    taskQueue: TASK_QUEUES.sessions,
+    args: [{ owner: installation.owner, unknownMax: config.LEASH_REAP_MAX }],
+    workflowRunTimeout: '30 minutes' as const,
+  };
+  // A run starts late rather than twice, and an outage is not made up for.
+  const policies = {
+    overlap: ScheduleOverlapPolicy.SKIP,
+    catchupWindow: '1 minute',
+    pauseOnFailure: false,
+  } as const;
+  const handle = client.schedule.getHandle(REAP_SCHEDULE_ID);
+  await withDeadline(client, 20_000, async () => {
+    try {
+      await client.schedule.create({ scheduleId: REAP_SCHEDULE_ID, spec, action, policies });
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      await handle.update((have) => ({ ...have, spec, action, policies: { ...have.policies, ...policies } }));
+    }
+    await handle.trigger(ScheduleOverlapPolicy.SKIP);
+  });
+}
+
+/** When Temporal last answered this process: supervision renews no lease without it. */
+function takePulse(client: Client, stop: AbortSignal): () => number {
+  let heardAtMs = Date.now();
+  const beat = async (): Promise<void> => {
+    while (!stop.aborted) {
+      await withDeadline(client, 10_000, () =>
+        client.connection.ensureConnected().then(() => client.workflowService.getSystemInfo({})),
+      ).then(
+        () => {
+          heardAtMs = Date.now();
+        },
+        () => undefined,
+      );
+      await pause(15_000, undefined, { signal: stop, ref: false }).catch(() => undefined);
+    }
+  };
+  void beat();
+  return () => heardAtMs;
+}
+
+let isRuntimeInstalled = false;
+
+/** Temporal's own log lines go where ours go; once per process, before any connection. */
+function installRuntime(logger: Logger): void {
+  if (isRuntimeInstalled) return;
+  isRuntimeInstalled = true;
+  Runtime.install({
+    // The program that composes the worker orders the shutdown.
+    shutdownSignals: [],
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      const { error, ...rest } = (meta ?? {}) as { error?: unknown };
+      const facts = error instanceof Error ? { ...rest, error: error.message } : rest;
+      if (level === 'ERROR') logger.error(facts, message);
+      else if (level === 'WARN') logger.warn(facts, message);
+      else logger.debug(facts, message);
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
+  });
+}
+
+/** A worker alone, from the environment: `node src/worker.ts`. */
+async function main(): Promise<void> {
+  const config = parseConfig(process.env);
+  const logger = makeLogger(config.LEASH_LOG_LEVEL);
+  const installation = openInstallation({
+    home: config.LEASH_HOME,
+    owner: config.LEASH_OWNER,
+    secretFile: config.LEASH_SECRET_FILE,
+    adminToken: config.ADMIN_TOKEN,
+  });
+  const namespace =
+    config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash');
+  const worker = await startWorker({ config, installation, namespace, logger });
+  const stopped = new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  await Promise.race([stopped, worker.failed]);
+  await worker.stop();
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,175 @@
+import { CancellationScope, condition, sleep } from '@temporalio/workflow';
+import type { GoneLook } from '../activities/confirm-gone.ts';
+import { type Attempt, mayExist } from '../domain/attempt.ts';
+import { costAt } from '../domain/meter.ts';
+import type { Receipt } from '../domain/session.ts';
+import { judgeTeardown } from '../domain/teardown.ts';
+import { confirm, destroy, once, quick, watch } from './policies.ts';
+import type { Rental } from './rental.ts';
+
+const LOOK_PAUSE_MS = 2_000;
+const LOOK_PAUSE_MS_MAX = 600_000;
+
+/** Everything the session ever asked for, given back and seen gone. */
+export async function giveBackAll(rental: Rental): Promise<void> {
+  await drain(rental);
+  for (const attempt of rental.state.attempts) {
+    if (attempt.phase !== 'gone') startGivingBack(rental, attempt);
+  }
+  await condition(() => rental.givingBack.size === 0);
+}
+
+/** Begins an attempt's teardown beside whatever else goes on; once for each attempt, and not to be cancelled. */
+export function startGivingBack(rental: Rental, attempt: Attempt): void {
+  if (rental.givingBack.has(attempt.attempt) || attempt.phase === 'gone') return;
+  attempt.phase = 'destroying';
+  rental.publish();
+  const teardown = CancellationScope.nonCancellable(async () => {
+    await giveBack(rental, attempt);
+    rental.givingBack.delete(attempt.attempt);
+  });
+  rental.givingBack.set(attempt.attempt, teardown);
+}
+
+/**
+ * Destroys what carries the attempt's label until the provider shows it gone: by every id ever known and by
+ * label, since an instance whose launch reply was lost has no id we know. Nothing is given up here.
+ */
+async function giveBack(rental: Rental, attempt: Attempt): Promise<void> {
+  const absences: number[] = [];
+  let pauseMs = LOOK_PAUSE_MS;
+  while (mayExist(attempt)) {
+    const verdict = judgeTeardown(factsOf(attempt, absences), {
+      nowMs: Date.now(),
+      absenceGapMs: rental.policy.absenceGapMs,
+      settleMs: rental.policy.settleMs,
+    });
+    if (verdict.kind === 'gone') break;
+    if (verdict.kind === 'destroy') await sendDeletes(rental, attempt, verdict.instanceIds);
+    const look = await confirm({
+      summary: `is ${attempt.instanceIds.join(', ') || attempt.label} gone?`,
+    }).confirmGone({
+      label: attempt.label,
+      instanceIds: attempt.instanceIds,
+    });
+    noteLook(rental, attempt, look, absences);
+    pauseMs = look.isAbsent ? LOOK_PAUSE_MS : Math.min(LOOK_PAUSE_MS_MAX, pauseMs * 1.5);
+    const restMs = look.isAbsent ? rental.policy.absenceGapMs : pauseMs;
+    if (absences.length < 2)
+      await sleep(restMs, { summary: look.isAbsent ? 'look once more' : 'still there' });
+  }
+  finish(rental, attempt, absences);
+  await quick({ summary: `settle attempt ${attempt.attempt}` }).endAttempt({
+    key: rental.key,
+    attempt: attempt.attempt,
+    usd: costAt(attempt.meter, Date.now()).total,
+  });
+  attempt.phase = 'gone';
+  rental.publish();
+}
+
+async function sendDeletes(rental: Rental, attempt: Attempt, instanceIds: readonly number[]): Promise<void> {
+  for (const instanceId of instanceIds) {
+    attempt.destroySentAtMs ??= Date.now();
+    const answer = await destroy({ summary: `destroy instance ${instanceId}` }).destroyInstance({
+      instanceId,
+    });
+    if (!attempt.deletedIds.includes(instanceId)) attempt.deletedIds.push(instanceId);
+    rental.learn(attempt, answer.lastSeen);
+    attempt.destroyAcceptedAtMs ??= answer.answeredAtMs;
+  }
+}
+
+function noteLook(rental: Rental, attempt: Attempt, look: GoneLook, absences: number[]): void {
+  for (const facts of look.present) rental.learn(attempt, facts);
+  if (!look.isAbsent) {
+    absences.length = 0;
+    attempt.seenAbsent = [];
+    return;
+  }
+  absences.push(look.lookedAtMs);
+  attempt.seenAbsent.push({ atMs: look.lookedAtMs, by: 'id' }, { atMs: look.lookedAtMs, by: 'list' });
+}
+
+/** Absent at the first look after its DELETE, it went when the DELETE was accepted; lingering bills on until seen gone. */
+function finish(rental: Rental, attempt: Attempt, absences: readonly number[]): void {
+  const firstAbsentMs = absences[0] ?? Date.now();
+  const acceptedMs = attempt.destroyAcceptedAtMs;
+  const wentAtOnce = acceptedMs !== null && firstAbsentMs - acceptedMs <= 2 * rental.policy.absenceGapMs;
+  attempt.endedAtMs = Date.now();
+  if (attempt.createSentAtMs === null) return;
+  attempt.meter = { ...attempt.meter, goneAtMs: wentAtOnce ? acceptedMs : firstAbsentMs };
+}
+
+function factsOf(attempt: Attempt, absences: readonly number[]) {
+  return {
+    wasCreateSent: attempt.createSentAtMs !== null,
+    createSentAtMs: attempt.createSentAtMs,
+    ids: attempt.instanceIds.map((instanceId) => ({
+      instanceId,
+      isDeleteSent: attempt.deletedIds.includes(instanceId),
+    })),
+    wasSeen: attempt.wasSeen,
+    absences,
+  };
+}
+
+/** Requests in flight finish first, within a bound; over budget nothing waits. */
+async function drain(rental: Rental): Promise<void> {
+  const { serving, policy, state } = rental;
+  const endpoint = serving?.endpoint ?? null;
+  if (endpoint === null || policy.drainMs <= 0) return;
+  if (
+    state.ending?.outcome === 'over-budget' ||
+    state.ending?.outcome === 'lost' ||
+    state.ending?.outcome === 'unhealthy'
+  )
+    return;
+  const deadlineMs = Date.now() + policy.drainMs;
+  const drained = watch({
+    summary: 'let requests in flight finish',
+    policy,
+    forMs: policy.drainMs,
+  }).awaitDrained({
+    endpoint,
+    deadlineMs,
+    heartbeatMs: policy.heartbeatMs,
+  });
+  // Whoever drains may die with its worker; teardown does not wait for that.
+  const watched = drained.then(
+    () => true,
+    () => true,
+  );
+  await CancellationScope.nonCancellable(() =>
+    Promise.race([watched, condition(() => false, policy.drainMs)]),
+  );
+}
+
+/** The session's last act with money: its cost to the ledger, and the receipt. */
+export async function settleMoney(rental: Rental): Promise<Receipt> {
+  const charged = await readCharges(rental);
+  const receipt = rental.receipt(Date.now(), charged);
+  await quick({ summary: 'close the reservation' }).closeReservation({
+    key: rental.key,
+    usd: receipt.usd.total,
+  });
+  rental.isOver = true;
+  rental.publish();
+  return receipt;
+}
+
+/** What the provider shows so far: worth one look, and final only once its rows cover the contract's life. */
+async function readCharges(rental: Rental): Promise<{ usd: number | null; isFinal: boolean }> {
+  const rented = rental.state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
+  if (rented.length === 0) return { usd: null, isFinal: true };
+  try {
+    const charges = await once({ summary: 'read the provider’s charges' }).readCharges({
+      labels: rented.map(({ label }) => label),
+      instanceIds: rented.flatMap(({ instanceIds }) => instanceIds),
+      fromMs: rental.state.startedAtMs,
+    });
+    return { usd: charges.usd, isFinal: false };
+  } catch {
+    return { usd: null, isFinal: false };
+  }
+}

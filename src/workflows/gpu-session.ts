@@ -1,0 +1,167 @@
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  currentUpdateInfo,
+  isCancellation,
+  log,
+  setHandler,
+} from '@temporalio/workflow';
+import type { Receipt } from '../domain/session.ts';
+import { takeOn } from './accept.ts';
+import { giveBackAll, settleMoney } from './give-back.ts';
+import {
+  destroySignal,
+  destroyUpdate,
+  extendSignal,
+  extendUpdate,
+  openUpdate,
+  type SessionInput,
+  statusQuery,
+  touchSignal,
+} from './messages.ts';
+import { obtain } from './obtain.ts';
+import { Rental } from './rental.ts';
+import { serve } from './serve.ts';
+
+/**
+ * Rents a GPU, serves from it while its keep-alive and budget last, and always gives it back.
+ *
+ * 1. Every label is in state and in the memo's claims before its create is scheduled, and leaves the claims
+ *    only when its instance is known to be gone.
+ * 2. Every way out of the `try` reaches the teardown; nothing before the `try` waits.
+ * 3. Handlers set state and return: one that threw would end the run with no teardown.
+ */
+export async function gpuSession(input: SessionInput): Promise<Receipt> {
+  const root = CancellationScope.current();
+  const running = new CancellationScope();
+  const rental = new Rental(input, running);
+  listen(rental);
+
+  let isForNextRun = false;
+  try {
+    await running.run(async () => {
+      await takeOn(rental);
+      const clock = watchDeadlines(rental);
+      while (!rental.isEnding && !isForNextRun) {
+        if (rental.serving === null) await obtain(rental);
+        isForNextRun = await serve(rental);
+      }
+      if (!isForNextRun) await clock;
+    });
+  } catch (error) {
+    rental.begin(
+      isCancellation(error) ? { outcome: 'cancelled', reason: 'Cancelled from outside.' } : failedWith(error),
+    );
+  }
+  // Cancelling the session must not cancel its teardown: what we forget goes on billing.
+  return CancellationScope.nonCancellable(async () => {
+    if (isForNextRun && !rental.isEnding) {
+      await condition(allHandlersFinished);
+      if (root.consideredCancelled) rental.begin({ outcome: 'cancelled', reason: 'Cancelled from outside.' });
+      if (!rental.isEnding) await continueAsNew<typeof gpuSession>({ ...input, carried: rental.state });
+    }
+    rental.publish();
+    await giveBackAll(rental);
+    const receipt = await settleMoney(rental);
+    await condition(allHandlersFinished);
+    return receipt;
+  });
+}
+
+/** What can be asked of a session, and how. Set before the first wait, so that no message finds nobody. */
+function listen(rental: Rental): void {
+  setHandler(statusQuery, () => rental.view(Date.now()), {
+    description: 'What the session is doing and has cost',
+  });
+  setHandler(openUpdate, async () => {
+    await condition(() => rental.state.accepted !== null || rental.isEnding);
+    return { view: rental.view(Date.now()), refusal: rental.state.refusal };
+  });
+  setHandler(
+    extendUpdate,
+    (order) => {
+      const isRepeat = rental.noteUpdate(currentUpdateInfo()?.id ?? '');
+      if (!isRepeat) applyExtension(rental, order.additionalMs);
+      return rental.view(Date.now());
+    },
+    {
+      validator: (order) => refuseExtension(rental, order.additionalMs),
+      description: 'Adds time to the keep-alive',
+    },
+  );
+  setHandler(destroyUpdate, (order) => {
+    rental.begin({ outcome: 'completed', reason: order?.reason === 'shutdown' ? 'shutdown' : 'requested' });
+    return rental.view(Date.now());
+  });
+  setHandler(extendSignal, (typed) => applyExtension(rental, typedMinutes(typed) * 60_000), {
+    description: '{"additional_minutes": 30}',
+  });
+  setHandler(destroySignal, () => rental.begin({ outcome: 'completed', reason: 'requested' }), {
+    description: 'Ends the session and gives its GPU back',
+  });
+  setHandler(touchSignal, () => {
+    if (rental.serving !== null) rental.state.lastUsedAtMs = Date.now();
+  });
+}
+
+/** Same rules for update and signal; a refusal is recorded, not thrown. */
+function applyExtension(rental: Rental, additionalMs: number): void {
+  const answer = rental.extension(additionalMs);
+  if (answer.kind === 'refused') {
+    rental.state.note = `An extension was refused: ${answer.detail}`;
+    return;
+  }
+  if (rental.serving === null) rental.state.grantedBeforeReadyMs += additionalMs;
+  else rental.state.keptUntilMs = answer.keepAliveUntilMs;
+}
+
+/** Runs as the update's validator: synchronous, and what it throws rejects the update with no event. */
+function refuseExtension(rental: Rental, additionalMs: number): void {
+  if (rental.state.seenUpdates.includes(currentUpdateInfo()?.id ?? '')) return;
+  const answer = rental.extension(additionalMs);
+  if (answer.kind === 'refused') {
+    throw ApplicationFailure.create({ type: answer.problem, message: answer.detail, nonRetryable: true });
+  }
+}
+
+/** Whatever was typed into the Web UI; NaN, which every rule refuses, when it does not fit. */
+function typedMinutes(typed: unknown): number {
+  const minutes =
+    typeof typed === 'object' && typed !== null ? Reflect.get(typed, 'additional_minutes') : typed;
+  return typeof minutes === 'number' ? minutes : Number.NaN;
+}
+
+/**
+ * The clock's part: lifetime, budget, launch and (behind supervision) keep-alive, as one durable timer.
+ *
+ * It is armed anew only when the next deadline came nearer; one that moved away is found out when it fires.
+ */
+async function watchDeadlines(rental: Rental): Promise<void> {
+  try {
+    while (!rental.isEnding) {
+      const next = rental.nextDeadline(Date.now());
+      if (next.atMs <= Date.now()) {
+        rental.begin(next.ending);
+        return;
+      }
+      const isNearer = () => rental.nextDeadline(Date.now()).atMs < next.atMs - 1_000;
+      await condition(() => rental.isEnding || isNearer(), Math.max(1, next.atMs - Date.now()), {
+        summary: `${next.why} deadline`,
+      });
+    }
+  } catch (error) {
+    // The scope was cancelled: the session is ending, which is all this was waiting for.
+    if (!isCancellation(error)) throw error;
+  }
+}
+
+/** A bug ends the session like anything else: given back first, and said plainly. */
+function failedWith(error: unknown): { outcome: 'launch-failed'; reason: string } {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  log.error('session failed', { message });
+  return { outcome: 'launch-failed', reason: `It failed unexpectedly: ${message.slice(0, 300)}` };
+}

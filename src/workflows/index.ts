@@ -1,0 +1,3 @@
+export { budgetLedger } from './budget-ledger.ts';
+export { gpuSession } from './gpu-session.ts';
+export { reapOrphans } from './reap-orphans.ts';

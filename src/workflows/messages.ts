@@ -1,0 +1,121 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type {
+  CallOffAnswer,
+  GrantAnswer,
+  LedgerNumbers,
+  ReserveAnswer,
+  SpendAnswer,
+} from '../domain/ledger.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { ProblemKind } from '../domain/problem.ts';
+import type { SessionRequest, SessionState, SessionView } from '../domain/session.ts';
+
+/** Names of messages are public: they are typed into Temporal's Web UI and its command line. Never renamed. */
+
+export type SessionInput = {
+  readonly session: string;
+  readonly owner: string;
+  /** 10 characters of a-z0-9, made by whoever starts the session: a reset must not change it. */
+  readonly run: string;
+  readonly request: SessionRequest;
+  readonly policy: Policy;
+  /** State carried over continue-as-new; absent on the first run. */
+  readonly carried?: unknown;
+};
+
+/** Why a launch was not taken on. */
+export type LaunchRefusal = { readonly kind: ProblemKind; readonly detail: string };
+export type OpenAnswer = { readonly view: SessionView; readonly refusal: LaunchRefusal | null };
+
+export type ExtendOrder = { readonly additionalMs: number };
+export type DestroyOrder = { readonly reason?: 'requested' | 'shutdown' };
+
+/** Launch's answer: waits until the session was taken on or refused. */
+export const openUpdate = defineUpdate<OpenAnswer>('open');
+export const extendUpdate = defineUpdate<SessionView, [ExtendOrder]>('extend');
+export const destroyUpdate = defineUpdate<SessionView, [DestroyOrder]>('destroy');
+
+/** The same by hand, from Temporal's Web UI: `{"additional_minutes": 30}`. */
+export const extendSignal = defineSignal<[unknown?]>('extend');
+export const destroySignal = defineSignal<[unknown?]>('destroy');
+/** Counts as use now. */
+export const touchSignal = defineSignal<[unknown?]>('touch');
+
+export const statusQuery = defineQuery<SessionView>('status');
+
+/** What `describe()` says of an open session without any worker; the reaper and the gateway live on it. */
+export type SessionMemo = {
+  readonly state: SessionState;
+  readonly owner: string;
+  readonly run: string;
+  /** Labels an instance may carry and be kept. */
+  readonly claims: readonly string[];
+  readonly instance_id: number | null;
+  readonly endpoint: string | null;
+  readonly model: string;
+  /** ISO 8601; the earlier of the session's lifetime and its budget moment. */
+  readonly ends_by: string | null;
+  /** Label of the instance that serves. */
+  readonly label: string | null;
+  /** True once the session is ending for good. */
+  readonly ending: boolean;
+  /** The request as it was understood; what a second launch is compared with. */
+  readonly request: SessionRequest;
+  readonly started_at: string;
+  readonly auto_switch: boolean;
+};
+
+export const SEARCH_ATTRIBUTES = {
+  state: defineSearchAttributeKey('SessionState', 'KEYWORD'),
+  outcome: defineSearchAttributeKey('SessionOutcome', 'KEYWORD'),
+  gpu: defineSearchAttributeKey('GpuName', 'KEYWORD'),
+  instanceId: defineSearchAttributeKey('InstanceId', 'KEYWORD'),
+  owner: defineSearchAttributeKey('Owner', 'KEYWORD'),
+  usdPerHour: defineSearchAttributeKey('UsdPerHour', 'DOUBLE'),
+} as const;
+
+/** The ledger's updates, called from activities only. */
+export type ReserveOrder = { readonly key: string; readonly session: string; readonly capUsd: number };
+export type GrantOrder = {
+  readonly key: string;
+  readonly attempt: number;
+  readonly machineId: number;
+  readonly usdPerHour: number;
+};
+export type AttemptRef = { readonly key: string; readonly attempt: number };
+export type RebuildOrder = {
+  readonly spentUsd: number;
+  readonly open: readonly {
+    readonly key: string;
+    readonly session: string;
+    readonly capUsd: number;
+    readonly openedAtMs: number;
+  }[];
+};
+
+export const reserveUpdate = defineUpdate<ReserveAnswer, [ReserveOrder]>('reserve');
+export const grantUpdate = defineUpdate<GrantAnswer, [GrantOrder]>('grant');
+export const spendGrantUpdate = defineUpdate<SpendAnswer, [AttemptRef]>('spendGrant');
+export const callOffUpdate = defineUpdate<CallOffAnswer, [AttemptRef]>('callOff');
+export const noteAnsweredUpdate = defineUpdate<void, [AttemptRef & { usdPerHour: number | null }]>(
+  'noteAnswered',
+);
+export const endAttemptUpdate = defineUpdate<void, [AttemptRef & { usd: number }]>('endAttempt');
+export const closeUpdate = defineUpdate<LedgerNumbers, [{ key: string; usd: number | null }]>('close');
+export const configureUpdate = defineUpdate<LedgerSummary, [{ limitUsd: number; period: string }]>(
+  'configure',
+);
+export const rebuildUpdate = defineUpdate<LedgerSummary, [RebuildOrder]>('rebuild');
+export const ledgerQuery = defineQuery<LedgerSummary>('ledger');
+
+export type LedgerSummary = LedgerNumbers & {
+  readonly isRebuilt: boolean;
+  readonly period: string;
+  readonly periodStartMs: number;
+  readonly periodEndMs: number | null;
+  readonly openKeys: readonly string[];
+};
+
+/** What binds an installation to its market: in the ledger's memo, written at its first start. */
+export type LedgerMemo = { readonly owner: string; readonly api_url: string; readonly account_id: string };

@@ -1,0 +1,436 @@
+import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
+import type { RentResult } from '../activities/rent-instance.ts';
+import type { SearchResult } from '../activities/search-offers.ts';
+import { type Attempt, type Choice, gpuText } from '../domain/attempt.ts';
+import { affords, usd } from '../domain/budget.ts';
+import {
+  classifyCreateRefusal,
+  contractMismatch,
+  type Failure,
+  failureOf,
+  settleBlame,
+} from '../domain/failure.ts';
+import { startGivingBack } from './give-back.ts';
+import { create, quick, watch } from './policies.ts';
+import { forecastOf, type Rental } from './rental.ts';
+
+/** How long a failed attempt's DELETE may stay unanswered before the next offer is tried all the same. */
+const DELETE_PATIENCE_MS = 60_000;
+/** Grants that found their machine taken cost nothing, but they do not go on for ever. */
+const TRIES_PER_ATTEMPT = 5;
+
+/**
+ * Rents until a model is served: offers by rank, tier after tier. With a hedge, on several hosts side by side;
+ * the first that is READY wins and the others are given back.
+ *
+ * Ends the session when nothing more can be tried. Returns with `serving` set, or with the session ending.
+ */
+export async function obtain(rental: Rental): Promise<void> {
+  const shelf = new Shelf(rental);
+  const lanes = new CancellationScope();
+  const race: { winner: Attempt | null } = { winner: null };
+  const lane = async (): Promise<Failure | null> => {
+    try {
+      return await rentUntilReady(rental, shelf, race, lanes);
+    } catch (error) {
+      if (race.winner !== null && isCancellation(error)) return null;
+      throw error;
+    }
+  };
+  const failures = await lanes.run(() => Promise.all(Array.from({ length: rental.request.hedge }, lane)));
+  if (race.winner !== null) {
+    becomeReady(rental, race.winner);
+    return;
+  }
+  if (rental.isEnding) return;
+  const failure = failures.find((one) => one !== null) ?? failureOf('no-offers');
+  endLaunch(rental, failure);
+}
+
+async function rentUntilReady(
+  rental: Rental,
+  shelf: Shelf,
+  race: { winner: Attempt | null },
+  lanes: CancellationScope,
+): Promise<Failure | null> {
+  let last: Failure | null = null;
+  while (!rental.isEnding && race.winner === null) {
+    const choice = await shelf.next();
+    if ('failure' in choice)
+      return last !== null && choice.failure.kind === 'no-offers' ? last : choice.failure;
+    const failure = await tryOffer(rental, choice.choice, race);
+    if (failure === null) {
+      lanes.cancel();
+      return null;
+    }
+    last = failure;
+    if (failure.stop) return failure;
+  }
+  return last;
+}
+
+/** One attempt, from its label to READY; null when it is. What was begun is given back on every other way out. */
+async function tryOffer(
+  rental: Rental,
+  choice: Choice,
+  race: { winner: Attempt | null },
+): Promise<Failure | null> {
+  const attempt = rental.openAttempt(choice);
+  let failure: Failure | null;
+  try {
+    failure = await walk(rental, attempt);
+  } catch (error) {
+    startGivingBack(rental, attempt);
+    throw error;
+  }
+  if (failure === null) {
+    // Two hosts of a hedge can be READY in the same moment: one wins, the other goes back.
+    if (race.winner === null) race.winner = attempt;
+    else startGivingBack(rental, attempt);
+    return null;
+  }
+  const judged = settleBlame(failure, earlierKinds(rental, attempt));
+  rental.fail(attempt, judged);
+  startGivingBack(rental, attempt);
+  await condition(
+    () => attempt.destroyAcceptedAtMs !== null || attempt.phase === 'gone',
+    DELETE_PATIENCE_MS,
+    {
+      summary: `attempt ${attempt.attempt}: wait for its DELETE`,
+    },
+  );
+  return judged;
+}
+
+/** The phases of an attempt, in order; the first that fails says why. */
+async function walk(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+  return (
+    (await grant(rental, attempt)) ??
+    (await rent(rental, attempt)) ??
+    (await boot(rental, attempt)) ??
+    (await checkContract(rental, attempt)) ??
+    (await startModel(rental, attempt))
+  );
+}
+
+/** No grant, no create: the ledger books the attempt and gives it the machine. */
+async function grant(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+  const { choice } = attempt;
+  const answer = await quick({
+    summary: `grant attempt ${attempt.attempt}: ${gpuText(choice)}, ${usd(choice.usdPerHour)}/h`,
+  }).grantAttempt({
+    key: rental.key,
+    attempt: attempt.attempt,
+    machineId: choice.machineId,
+    usdPerHour: choice.usdPerHour,
+    reservation: { key: rental.key, session: rental.input.session, capUsd: rental.request.budgetUsd },
+  });
+  if (answer.kind === 'granted') return null;
+  return failureOf('machine-taken', answer.kind === 'closed' ? 'the reservation is closed' : null);
+}
+
+/** The one create of this label, and what can be known of it. */
+async function rent(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+  enter(rental, attempt, 'creating');
+  attempt.createSentAtMs = Date.now();
+  const result = await sendCreate(rental, attempt);
+  if (result.kind === 'created') {
+    attempt.createSentAtMs = result.sentAtMs;
+    attempt.instanceIds.push(result.instanceId);
+    attempt.meter = { ...attempt.meter, createdAtMs: result.sentAtMs };
+    await noteAnswered(rental, attempt, result.usdPerHour);
+    return null;
+  }
+  if (result.kind === 'refused') {
+    attempt.createSentAtMs = null;
+    return classifyCreateRefusal(result);
+  }
+  return settle(rental, attempt, result.message);
+}
+
+/** A time-out, a dead worker and a lost reply are all the same answer: unknown. */
+async function sendCreate(rental: Rental, attempt: Attempt): Promise<RentResult> {
+  const { choice } = attempt;
+  try {
+    return await create({
+      summary: `rent offer ${choice.offerId}: ${gpuText(choice)}, ${usd(choice.usdPerHour)}/h`,
+    }).rentInstance({
+      key: rental.key,
+      attempt: attempt.attempt,
+      label: attempt.label,
+      offerId: choice.offerId,
+      image: rental.request.image,
+      diskGb: choice.diskGb,
+      servedName: rental.request.model,
+      modelToLoad: choice.modelToLoad,
+      vllmArgs: choice.vllmArgs,
+      bidUsdPerHour: choice.bidUsdPerHour,
+      usdPerHour: choice.usdPerHour,
+    });
+  } catch (error) {
+    // Cancelled: teardown finds out by label whether anything was sent, and the session is ending anyway.
+    if (isCancellation(error)) {
+      await CancellationScope.nonCancellable(() => callOff(rental, attempt));
+      throw error;
+    }
+    return { kind: 'unknown', message: 'The create was not answered.', sentAtMs: Date.now() };
+  }
+}
+
+/** Certain from the ledger when the grant was never spent; otherwise the market is asked by label until it settles. */
+async function settle(rental: Rental, attempt: Attempt, message: string): Promise<Failure | null> {
+  enter(rental, attempt, 'settling');
+  if (await callOff(rental, attempt)) return failureOf('create-unknown', 'it was never sent');
+  const untilMs = Date.now() + rental.policy.settleMs;
+  for (;;) {
+    const found = await quick({ summary: `look for ${attempt.label}` }).findByLabel({ label: attempt.label });
+    const [first] = found;
+    if (first !== undefined) {
+      for (const facts of found) rental.learn(attempt, facts);
+      await noteAnswered(rental, attempt, first.usdPerHour);
+      return null;
+    }
+    if (Date.now() >= untilMs) return failureOf('create-unknown', message);
+    await sleep(Math.max(1, Math.min(5_000, untilMs - Date.now())), { summary: 'let the create settle' });
+  }
+}
+
+/** True when it is certain that no create went out, nor ever will. */
+async function callOff(rental: Rental, attempt: Attempt): Promise<boolean> {
+  const ref = { key: rental.key, attempt: attempt.attempt };
+  const { kind } = await quick({
+    summary: `was the create of attempt ${attempt.attempt} sent?`,
+  }).callOffAttempt(ref);
+  if (kind === 'never-sent') attempt.createSentAtMs = null;
+  return kind === 'never-sent';
+}
+
+async function noteAnswered(rental: Rental, attempt: Attempt, usdPerHour: number | null): Promise<void> {
+  await quick({ summary: `book attempt ${attempt.attempt} at its contract's price` }).noteAnswered({
+    key: rental.key,
+    attempt: attempt.attempt,
+    usdPerHour,
+  });
+}
+
+async function boot(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+  const [instanceId] = attempt.instanceIds;
+  if (instanceId === undefined) return failureOf('create-unknown');
+  enter(rental, attempt, 'booting');
+  const { policy } = rental;
+  const deadlineMs = Math.min(Date.now() + attempt.choice.bootDeadlineMs, startupUntilMs(rental, attempt));
+  const result = await watch({
+    summary: `boot instance ${instanceId}`,
+    policy,
+    forMs: deadlineMs - Date.now(),
+  }).awaitRunning({
+    label: attempt.label,
+    instanceId,
+    deadlineMs,
+    lookMs: policy.bootLookMs,
+    portGraceMs: policy.portGraceMs,
+    heartbeatMs: policy.heartbeatMs,
+    settleMs: policy.settleMs,
+  });
+  rental.learn(attempt, result.facts);
+  if (result.kind === 'failed') return result.failure;
+  attempt.endpoint = result.endpoint;
+  return null;
+}
+
+/** Checkpoint 2 again, with the contract's own price; and it must be what was offered. */
+async function checkContract(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+  const { meter, choice } = attempt;
+  const usdPerHour = meter.gpuUsdPerHour + meter.storageUsdPerHour;
+  if (usdPerHour > choice.usdPerHour * 1.02 + 0.002) {
+    return contractMismatch({
+      field: 'price',
+      offered: `${usd(choice.usdPerHour)}/h`,
+      got: `${usd(usdPerHour)}/h`,
+    });
+  }
+  const spending = rental.spending(Date.now());
+  const others = { ...spending, burnUsdPerHour: Math.max(0, spending.burnUsdPerHour - usdPerHour) };
+  const { affordable, neededUsd } = affords(others, {
+    usdPerHour,
+    trafficUsd: 0,
+    keepAliveMs: rental.request.keepAliveMs,
+  });
+  return affordable
+    ? null
+    : failureOf('price-moved', `${usd(neededUsd)} needed of a budget of ${usd(spending.budgetUsd)}`);
+}
+
+async function startModel(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+  const [instanceId] = attempt.instanceIds;
+  if (instanceId === undefined || attempt.endpoint === null) return failureOf('port-missing');
+  enter(rental, attempt, 'starting-vllm');
+  const { policy, request } = rental;
+  const deadlineMs = Math.min(Date.now() + attempt.choice.vllmDeadlineMs, startupUntilMs(rental, attempt));
+  const result = await watch({
+    summary: `start ${request.model} on ${instanceId}`,
+    policy,
+    forMs: deadlineMs - Date.now(),
+  }).awaitModel({
+    label: attempt.label,
+    instanceId,
+    endpoint: attempt.endpoint,
+    model: request.model,
+    isPooling: attempt.choice.isPooling,
+    deadlineMs,
+    lookMs: policy.bootLookMs,
+    heartbeatMs: policy.heartbeatMs,
+  });
+  rental.learn(attempt, result.facts);
+  return result.kind === 'failed' ? result.failure : null;
+}
+
+function startupUntilMs(rental: Rental, attempt: Attempt): number {
+  return (attempt.createSentAtMs ?? attempt.startedAtMs) + rental.policy.maxStartupMs;
+}
+
+function becomeReady(rental: Rental, attempt: Attempt): void {
+  const { state, request } = rental;
+  const nowMs = Date.now();
+  attempt.phase = 'ready';
+  state.servingAttempt = attempt.attempt;
+  state.readyAtMs ??= nowMs;
+  state.lastUsedAtMs = nowMs;
+  state.health = { consecutiveFailures: 0, lastOkAtMs: nowMs };
+  state.note = '';
+  if (state.grantedBeforeReadyMs > 0)
+    state.keptUntilMs = nowMs + request.keepAliveMs + state.grantedBeforeReadyMs;
+  state.grantedBeforeReadyMs = 0;
+  rental.publish();
+}
+
+function enter(rental: Rental, attempt: Attempt, phase: Attempt['phase']): void {
+  attempt.phase = phase;
+  rental.publish();
+}
+
+function earlierKinds(rental: Rental, attempt: Attempt): string[] {
+  return rental.state.attempts.flatMap((earlier) =>
+    earlier.failure !== null && earlier.choice.machineId !== attempt.choice.machineId
+      ? [earlier.failure.kind]
+      : [],
+  );
+}
+
+/** Nothing more can be tried: the session ends, and says whose fault it was. */
+function endLaunch(rental: Rental, failure: Failure): void {
+  const tried = rental.state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null).length;
+  const reason = `${failure.message}${tried > 1 ? ` ${tried} attempts were made.` : ''}`;
+  if (failure.kind === 'price-moved' && tried === 0) rental.begin({ outcome: 'over-budget', reason });
+  else rental.begin({ outcome: rental.state.readyAtMs === null ? 'launch-failed' : 'lost', reason });
+}
+
+/** Offers to try, best first; searches when it is empty. Lanes share one, so that no two try the same machine. */
+class Shelf {
+  readonly #rental: Rental;
+  #choices: Choice[] = [];
+  #emptySearches = 0;
+  #searching: Promise<Failure | null> | null = null;
+
+  constructor(rental: Rental) {
+    this.#rental = rental;
+  }
+
+  async next(): Promise<{ choice: Choice } | { failure: Failure }> {
+    for (;;) {
+      const spent = this.#isSpent();
+      if (spent !== null) return { failure: spent };
+      const choice = this.#take();
+      if (choice !== undefined) return { choice };
+      this.#searching ??= this.#search().finally(() => {
+        this.#searching = null;
+      });
+      const failure = await this.#searching;
+      if (failure !== null) return { failure };
+    }
+  }
+
+  #isSpent(): Failure | null {
+    const { attempts } = this.#rental.state;
+    const created = attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
+    const most = this.#rental.policy.maxAttempts;
+    if (created.length < most && attempts.length < most * TRIES_PER_ATTEMPT) return null;
+    const last = attempts.findLast(({ failure }) => failure !== null)?.failure;
+    return failureOf(
+      'no-offers',
+      `${created.length} attempts made, LEASH_MAX_ATTEMPTS is ${most}; the last failed: ${last?.message ?? 'unknown'}`,
+    );
+  }
+
+  /** Checkpoint 2 at the offer: what the budget does not carry for one keep-alive is passed over. */
+  #take(): Choice | undefined {
+    const { state, request } = this.#rental;
+    const inUse = state.attempts
+      .filter(({ phase }) => phase !== 'gone')
+      .map(({ choice }) => choice.machineId);
+    for (;;) {
+      const choice = this.#choices.shift();
+      if (choice === undefined) return undefined;
+      if (inUse.includes(choice.machineId) || state.blockedMachines.includes(choice.machineId)) continue;
+      if (
+        !affords(this.#rental.spending(Date.now()), { ...choice, keepAliveMs: request.keepAliveMs })
+          .affordable
+      )
+        continue;
+      state.forecastUsd ??= forecastOf(choice, request.keepAliveMs);
+      return choice;
+    }
+  }
+
+  /** Fills the shelf; a failure when there is nothing to fill it with. */
+  async #search(): Promise<Failure | null> {
+    const { policy, request, state } = this.#rental;
+    this.#rental.publish();
+    const found: SearchResult = await quick({ summary: 'search offers' }).searchOffers({
+      request,
+      maxStartupMs: policy.maxStartupMs,
+      timeoutMs: policy.searchTimeoutMs,
+      blockedMachines: state.blockedMachines,
+    });
+    if (found.kind === 'quota') return failureOf('search-quota', found.message);
+    if (found.kind === 'refused') return failureOf('auth', found.message);
+    if (found.kind === 'found') {
+      this.#choices = this.#untried(found.choices);
+      if (this.#hasAffordable()) return null;
+      const cheapest = found.choices.reduce((least, choice) =>
+        choice.usdPerHour < least.usdPerHour ? choice : least,
+      );
+      if (this.#choices.length > 0) return this.#tooDear(cheapest);
+    }
+    this.#emptySearches += 1;
+    const why = found.kind === 'none' ? found.why : 'every offer that fits was tried';
+    if (this.#emptySearches > policy.searchRetriesMax) return failureOf('no-offers', why);
+    await sleep(policy.searchPauseMs, { summary: 'no offer fits: search again' });
+    return null;
+  }
+
+  /** An offer that failed once is not tried again; its machine may be, with another offer, once it is free. */
+  #untried(choices: readonly Choice[]): Choice[] {
+    const tried = new Set(this.#rental.state.attempts.map(({ choice }) => choice.offerId));
+    return choices.filter(({ offerId }) => !tried.has(offerId));
+  }
+
+  #hasAffordable(): boolean {
+    const spending = this.#rental.spending(Date.now());
+    return this.#choices.some(
+      (choice) => affords(spending, { ...choice, keepAliveMs: this.#rental.request.keepAliveMs }).affordable,
+    );
+  }
+
+  #tooDear(cheapest: Choice): Failure {
+    const { request } = this.#rental;
+    const { neededUsd } = affords(this.#rental.spending(Date.now()), {
+      ...cheapest,
+      keepAliveMs: request.keepAliveMs,
+    });
+    return failureOf(
+      'price-moved',
+      `the cheapest, ${gpuText(cheapest)} at ${usd(cheapest.usdPerHour)}/h, needs ${usd(neededUsd)} for one keep-alive and teardown; the budget is ${usd(request.budgetUsd)}`,
+    );
+  }
+}

@@ -1,0 +1,86 @@
+import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import type { Policy } from '../domain/policy.ts';
+import { TASK_QUEUES } from './ids.ts';
+
+/**
+ * How each kind of activity is called. Every one names its time-out, its retries and what a cancel does to it:
+ * the SDK's default (TRY_CANCEL) would tear down beside a create that is still under way.
+ */
+type Summarised = { readonly summary: string };
+
+const UNTIL_IT_WORKS = {
+  initialInterval: '1 second',
+  backoffCoefficient: 2,
+  maximumInterval: '15 seconds',
+} as const;
+
+/** Money and short reads: repeated until they work; a started one is awaited. */
+export function quick({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.sessions,
+    startToCloseTimeout: '150 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: UNTIL_IT_WORKS,
+    summary,
+  });
+}
+
+/** One read whose failure is an answer too. */
+export function once({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.sessions,
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: '60 seconds',
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { maximumAttempts: 1 },
+    summary,
+  });
+}
+
+/** The one create of a label: never repeated, and awaited once it has started, so that its instance is known. */
+export function create({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.create,
+    startToCloseTimeout: '90 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { maximumAttempts: 1 },
+    summary,
+  });
+}
+
+/** Watching: heartbeats, owns nothing, so nobody waits for it when it is cancelled. */
+export function watch({ summary, policy, forMs }: Summarised & { policy: Policy; forMs: number }) {
+  const options: ActivityOptions = {
+    taskQueue: TASK_QUEUES.supervise,
+    // Room past its own deadline, at which it answers by itself: the log is read then, and calls have queues.
+    startToCloseTimeout: Math.max(1, forMs) + 120_000,
+    heartbeatTimeout: policy.heartbeatTimeoutMs,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+    summary,
+  };
+  return proxyActivities<Activities>(options);
+}
+
+/** Destroying: no limit of attempts or of time. What is given up here goes on billing. */
+export function destroy({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.destroy,
+    startToCloseTimeout: '60 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '60 seconds' },
+    summary,
+  });
+}
+
+/** Seeing that it is gone: as patient as destroying. */
+export function confirm({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.show,
+    startToCloseTimeout: '150 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '60 seconds' },
+    summary,
+  });
+}

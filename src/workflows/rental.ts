@@ -1,0 +1,431 @@
+import {
+  type CancellationScope,
+  setCurrentDetails,
+  upsertMemo,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import {
+  type Attempt,
+  attemptBurn,
+  attemptView,
+  type Choice,
+  gpuText,
+  type InstanceFacts,
+  mayExist,
+  meterWith,
+  openAttempt,
+  receiptInstance,
+} from '../domain/attempt.ts';
+import { breachMoment, budgetLastsMs, budgetMoment, type Spending, usd } from '../domain/budget.ts';
+import { type Failure, toAttemptFailure } from '../domain/failure.ts';
+import { type ExtensionAnswer, judgeExtension, keepAliveUntil } from '../domain/keep-alive.ts';
+import { formatLabel, parseLabel } from '../domain/label.ts';
+import { reservationKey } from '../domain/ledger.ts';
+import { addUsd, costAt } from '../domain/meter.ts';
+import { LABEL_QUEUE_MS } from '../domain/policy.ts';
+import type { Outcome, Receipt, SessionState, SessionView } from '../domain/session.ts';
+import { type LaunchRefusal, SEARCH_ATTRIBUTES, type SessionInput, type SessionMemo } from './messages.ts';
+
+export type Ending = { readonly outcome: Outcome; readonly reason: string };
+
+/** All that a session knows, as plain JSON: it is carried over continue-as-new as it is. */
+export type RentalState = {
+  accepted: boolean | null;
+  refusal: LaunchRefusal | null;
+  ending: Ending | null;
+  startedAtMs: number;
+  /** No READY by then ends the launch. */
+  launchUntilMs: number;
+  lifetimeUntilMs: number;
+  readyAtMs: number | null;
+  lastUsedAtMs: number | null;
+  /** What `extend` granted, absolute; before READY: how much is granted at READY. */
+  keptUntilMs: number;
+  grantedBeforeReadyMs: number;
+  sliceEndsAtMs: number;
+  attempts: Attempt[];
+  servingAttempt: number | null;
+  health: { consecutiveFailures: number; lastOkAtMs: number | null };
+  blockedMachines: number[];
+  forecastUsd: number | null;
+  note: string;
+  /** Ids of updates that were carried out, newest last: Temporal forgets them at continue-as-new. */
+  seenUpdates: string[];
+};
+
+const SEEN_UPDATES_KEPT = 200;
+const HOUR_MS = 3_600_000;
+
+/**
+ * One session's state and what can be read from it. Changes come from the story in `gpu-session.ts` and the
+ * files it names; this class holds no waiting and calls nobody.
+ */
+export class Rental {
+  readonly input: SessionInput;
+  readonly state: RentalState;
+  /** Cancelled when the session begins to end. */
+  readonly running: CancellationScope;
+  /** Teardowns under way, by attempt; all are done before the run ends or continues as new. */
+  readonly givingBack = new Map<number, Promise<void>>();
+  /** Everything is given back and settled: the run returns its receipt next. */
+  isOver = false;
+  #published = '';
+
+  constructor(input: SessionInput, running: CancellationScope) {
+    this.input = input;
+    this.running = running;
+    this.state = (input.carried as RentalState | undefined) ?? freshState(input, Date.now());
+  }
+
+  get request() {
+    return this.input.request;
+  }
+
+  get policy() {
+    return this.input.policy;
+  }
+
+  /** Key of the reservation in the ledger. */
+  get key(): string {
+    return reservationKey(this.input);
+  }
+
+  get isEnding(): boolean {
+    return this.state.ending !== null;
+  }
+
+  get serving(): Attempt | null {
+    return this.state.attempts.find(({ attempt }) => attempt === this.state.servingAttempt) ?? null;
+  }
+
+  /** Ends the session; the first reason stays. Never throws: message handlers call it. */
+  begin(ending: Ending): void {
+    if (this.state.ending !== null) return;
+    this.state.ending = ending;
+    this.running.cancel();
+  }
+
+  /** State follows from the attempts: the furthest of them is what people call the session's state. */
+  get sessionState(): SessionState {
+    if (this.isOver) return 'IDLE';
+    if (this.isEnding) return 'DESTROYING';
+    const phases = this.state.attempts.map(({ phase }) => phase);
+    if (this.serving !== null) return 'READY';
+    if (phases.includes('starting-vllm')) return 'STARTING_VLLM';
+    if (phases.includes('booting')) return 'BOOTING';
+    if (phases.some((phase) => phase === 'creating' || phase === 'settling' || phase === 'granting'))
+      return 'LAUNCHING';
+    return phases.at(-1) === 'destroying' ? 'DESTROYING' : 'SEARCHING';
+  }
+
+  /** Spending of the session as a whole, at `nowMs`. */
+  spending(nowMs: number): Spending {
+    const spent = addUsd(this.state.attempts.map(({ meter }) => costAt(meter, nowMs)));
+    const burn = this.state.attempts.reduce((sum, attempt) => sum + attemptBurn(attempt), 0);
+    return {
+      budgetUsd: this.request.budgetUsd,
+      spentUsd: spent.total,
+      burnUsdPerHour: burn,
+      marginMs: this.policy.teardownMarginMs,
+    };
+  }
+
+  /** When idleness ends the session; null before READY. */
+  get keepAliveUntilMs(): number | null {
+    const { lastUsedAtMs, keptUntilMs } = this.state;
+    if (this.serving === null || lastUsedAtMs === null) return null;
+    return keepAliveUntil({ lastUsedAtMs, keepAliveMs: this.request.keepAliveMs, keptUntilMs });
+  }
+
+  /** The moment after which nobody may keep this session's instances; the reaper and the lease go by it. */
+  endsByMs(nowMs: number): number {
+    const moment = budgetMoment(this.spending(nowMs), nowMs) ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.state.lifetimeUntilMs, moment);
+  }
+
+  /** The next moment at which the clock ends the session, and how. */
+  nextDeadline(nowMs: number): { atMs: number; ending: Ending; why: string } {
+    const { lifetimeUntilMs, launchUntilMs, readyAtMs } = this.state;
+    const wasReady = readyAtMs !== null;
+    const deadlines: { atMs: number; ending: Ending; why: string }[] = [
+      {
+        atMs: lifetimeUntilMs,
+        ending: wasReady
+          ? { outcome: 'completed', reason: 'lifetime' }
+          : { outcome: 'launch-failed', reason: 'Its lifetime ended before it was READY.' },
+        why: 'lifetime',
+      },
+      {
+        atMs: budgetMoment(this.spending(nowMs), nowMs) ?? Number.POSITIVE_INFINITY,
+        ending: {
+          outcome: 'over-budget',
+          reason: `Its budget of ${usd(this.request.budgetUsd)} was reached.`,
+        },
+        why: 'budget',
+      },
+    ];
+    const idleMs = this.keepAliveUntilMs;
+    if (idleMs !== null) {
+      // Supervision sees use and says `idle` first; this is for when nobody supervises.
+      const atMs = Math.max(idleMs, this.state.sliceEndsAtMs) + 2 * this.policy.heartbeatTimeoutMs;
+      deadlines.push({ atMs, ending: { outcome: 'completed', reason: 'idle' }, why: 'keep-alive' });
+    } else {
+      const reason = `Not READY within ${Math.round(this.policy.launchMs / 60_000)} minutes.${this.#lastFailure()}`;
+      deadlines.push({
+        atMs: launchUntilMs,
+        ending: { outcome: wasReady ? 'lost' : 'launch-failed', reason },
+        why: 'launch',
+      });
+    }
+    return deadlines.reduce((first, next) => (next.atMs < first.atMs ? next : first));
+  }
+
+  /** Writes the intent to rent: the label is in state, and in the memo's claims, before anything is sent. */
+  openAttempt(choice: Choice): Attempt {
+    const nowMs = Date.now();
+    const attempt = this.state.attempts.length + 1;
+    const spending = this.spending(nowMs);
+    const leftUsd = Math.max(0, spending.budgetUsd - spending.spentUsd);
+    const untilMs =
+      nowMs +
+      LABEL_QUEUE_MS +
+      this.policy.maxStartupMs +
+      budgetLastsMs(leftUsd, choice.usdPerHour) +
+      this.policy.teardownMarginMs;
+    const expiresAtSec = Math.ceil(Math.min(this.state.lifetimeUntilMs, untilMs) / 1_000);
+    const { owner, session, run } = this.input;
+    const opened = openAttempt({
+      attempt,
+      label: formatLabel({ owner, session, run, attempt, expiresAtSec }),
+      choice,
+      nowMs,
+    });
+    this.state.attempts.push(opened);
+    this.publish();
+    return opened;
+  }
+
+  /** What a look at the instance told: the provider's own figures. */
+  learn(attempt: Attempt, facts: InstanceFacts | null): void {
+    if (facts === null) return;
+    attempt.wasSeen = true;
+    if (!attempt.instanceIds.includes(facts.instanceId)) attempt.instanceIds.push(facts.instanceId);
+    attempt.meter = meterWith(attempt.meter, facts);
+  }
+
+  fail(attempt: Attempt, failure: Failure): void {
+    attempt.failure = toAttemptFailure(failure);
+    if (failure.blockMachineMs > 0) this.state.blockedMachines.push(attempt.choice.machineId);
+    this.state.note = failure.message;
+  }
+
+  /** Labels that an instance may carry and be kept: everything tried that is not known to be gone. */
+  get claims(): string[] {
+    return this.state.attempts.filter(({ phase }) => phase !== 'gone').map(({ label }) => label);
+  }
+
+  extension(additionalMs: number): ExtensionAnswer {
+    const nowMs = Date.now();
+    const serving = this.serving;
+    return judgeExtension(
+      {
+        nowMs,
+        keepAliveUntilMs:
+          this.keepAliveUntilMs ?? nowMs + this.request.keepAliveMs + this.state.grantedBeforeReadyMs,
+        lifetimeUntilMs: this.state.lifetimeUntilMs,
+        labelExpiresAtMs: serving === null ? null : (parseLabel(serving.label)?.expiresAtSec ?? 0) * 1_000,
+        isEnding: this.isEnding,
+        spending: this.spending(nowMs),
+      },
+      additionalMs,
+    );
+  }
+
+  /** Carries an extension out; true when this very update was carried out before. */
+  noteUpdate(id: string): boolean {
+    if (this.state.seenUpdates.includes(id)) return true;
+    this.state.seenUpdates = [...this.state.seenUpdates, id].slice(-SEEN_UPDATES_KEPT);
+    return false;
+  }
+
+  view(nowMs: number): SessionView {
+    const { state, request, input } = this;
+    const shown = this.serving ?? state.attempts.findLast(({ phase }) => phase !== 'gone') ?? null;
+    const spending = this.spending(nowMs);
+    return {
+      session: input.session,
+      run: input.run,
+      state: this.sessionState,
+      detail: this.detail(nowMs),
+      endpoint: this.serving?.endpoint ? `${this.serving.endpoint}/v1` : null,
+      label: this.serving?.label ?? null,
+      model: request.model,
+      gpu: shown === null ? null : gpuText(shown.choice),
+      instanceId: shown?.instanceIds[0] ?? null,
+      machineId: shown?.choice.machineId ?? null,
+      usdPerHour: shown === null ? null : shown.meter.gpuUsdPerHour + shown.meter.storageUsdPerHour,
+      accepted: state.accepted,
+      autoSwitch: request.autoSwitch,
+      startedAtMs: state.startedAtMs,
+      readyAtMs: state.readyAtMs,
+      keepAliveUntilMs: this.keepAliveUntilMs,
+      lastUsedAtMs: state.lastUsedAtMs,
+      lifetimeUntilMs: state.lifetimeUntilMs,
+      budget: {
+        limitUsd: request.budgetUsd,
+        spentUsd: spending.spentUsd,
+        reservedUsd: state.accepted === true ? Math.max(0, request.budgetUsd - spending.spentUsd) : 0,
+        projectedBreachAtMs: breachMoment(spending, nowMs),
+      },
+      health: state.health,
+      attempts: state.attempts.map((attempt) => attemptView(attempt, nowMs)),
+      outcome: state.ending?.outcome ?? null,
+      reason: state.ending?.reason ?? null,
+      unconfirmedForMs: this.#unconfirmedForMs(nowMs),
+      receipt: null,
+      isStale: false,
+    };
+  }
+
+  /** One sentence for people. */
+  detail(nowMs: number): string {
+    const { state } = this;
+    const last = state.attempts.at(-1);
+    const name = last === undefined ? '' : `${gpuText(last.choice)} on machine ${last.choice.machineId}`;
+    switch (this.sessionState) {
+      case 'SEARCHING':
+        return `Looking for a GPU.${state.note === '' ? '' : ` ${state.note}`}`;
+      case 'LAUNCHING':
+        return `Renting ${name} (attempt ${last?.attempt ?? 1}).`;
+      case 'BOOTING':
+        return `Waiting for ${name} to start (attempt ${last?.attempt ?? 1}).`;
+      case 'STARTING_VLLM':
+        return `vLLM is loading ${this.request.model} on ${name}.`;
+      case 'READY':
+        return state.health.consecutiveFailures > 0
+          ? `Serving ${this.request.model}, but ${state.health.consecutiveFailures} looks in a row failed.`
+          : `Serving ${this.request.model} on ${this.serving === null ? name : gpuText(this.serving.choice)}.`;
+      case 'IDLE':
+        return `Ended: ${state.ending?.outcome} (${state.ending?.reason}).`;
+      default:
+        return this.isEnding
+          ? `Ending: ${state.ending?.outcome} (${state.ending?.reason}).${this.#stillThere(nowMs)}`
+          : `Giving back ${name}.${this.#lastFailure()}`;
+    }
+  }
+
+  receipt(nowMs: number, charged: { usd: number | null; isFinal: boolean }): Receipt {
+    const { state, input } = this;
+    const ending = state.ending ?? {
+      outcome: 'launch-failed' as const,
+      reason: 'It ended without a reason; this is a bug.',
+    };
+    const rented = state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
+    return {
+      session: input.session,
+      run: input.run,
+      outcome: ending.outcome,
+      reason: ending.reason,
+      startedAtMs: state.startedAtMs,
+      readyAtMs: state.readyAtMs,
+      endedAtMs: nowMs,
+      final: charged.isFinal,
+      usd: addUsd(rented.map(({ meter }) => costAt(meter, nowMs))),
+      forecastUsd: state.forecastUsd,
+      providerUsd: charged.usd,
+      attempts: state.attempts.map((attempt) => attemptView(attempt, nowMs)),
+      instances: rented.map((attempt) => receiptInstance(attempt, nowMs)),
+    };
+  }
+
+  /** Memo, search attributes and the Web UI's text, written when what they say has changed. */
+  publish(): void {
+    const nowMs = Date.now();
+    const view = this.view(nowMs);
+    setCurrentDetails(this.#story(view, nowMs));
+    const endsByMs = this.endsByMs(nowMs);
+    const memo: Omit<SessionMemo, 'request' | 'started_at' | 'auto_switch' | 'owner' | 'run' | 'model'> = {
+      state: view.state,
+      claims: this.claims,
+      instance_id: view.instanceId,
+      endpoint: view.endpoint,
+      // To the minute: the budget's moment moves a little with every reading, and each upsert is an event.
+      ends_by: Number.isFinite(endsByMs)
+        ? new Date(Math.ceil(endsByMs / 60_000) * 60_000).toISOString()
+        : null,
+      label: view.label,
+      ending: this.isEnding,
+    };
+    const attributes = [
+      { key: SEARCH_ATTRIBUTES.state, value: view.state },
+      { key: SEARCH_ATTRIBUTES.outcome, value: view.outcome },
+      { key: SEARCH_ATTRIBUTES.gpu, value: view.gpu },
+      { key: SEARCH_ATTRIBUTES.instanceId, value: view.instanceId === null ? null : String(view.instanceId) },
+      { key: SEARCH_ATTRIBUTES.usdPerHour, value: view.usdPerHour },
+    ];
+    const text = JSON.stringify([memo, attributes.map(({ value }) => value)]);
+    if (text === this.#published) return;
+    this.#published = text;
+    upsertMemo(memo);
+    upsertSearchAttributes(attributes);
+  }
+
+  #story(view: SessionView, nowMs: number): string {
+    const money = `${usd(view.budget.spentUsd)} of ${usd(view.budget.limitUsd)} spent`;
+    const attempts = view.attempts.map(
+      ({ attempt, gpu, machineId, usdPerHour, phase, failure }) =>
+        `${attempt}. ${gpu}, machine ${machineId}, ${usd(usdPerHour)}/h: ${failure === null ? phase : `${phase}. ${failure.message}`}`,
+    );
+    const until =
+      view.keepAliveUntilMs === null
+        ? ''
+        : `\n\nKept until ${new Date(view.keepAliveUntilMs).toISOString()} unless used.`;
+    return `**${view.state}**: ${this.detail(nowMs)}\n\n${money}.${until}\n\n${attempts.join('\n')}`;
+  }
+
+  #lastFailure(): string {
+    const failed = this.state.attempts.findLast(({ failure }) => failure !== null);
+    return failed?.failure ? ` ${failed.failure.message}` : '';
+  }
+
+  #unconfirmedForMs(nowMs: number): number | null {
+    const sent = this.state.attempts.filter(mayExist).map(({ destroySentAtMs }) => destroySentAtMs);
+    const first = sent.filter((atMs) => atMs !== null).sort((a, b) => a - b)[0];
+    return first === undefined ? null : Math.max(0, nowMs - first);
+  }
+
+  #stillThere(nowMs: number): string {
+    const forMs = this.#unconfirmedForMs(nowMs);
+    return forMs === null || forMs < 60_000
+      ? ''
+      : ` The provider still shows the instance ${Math.round(forMs / 1_000)} s after our DELETE.`;
+  }
+}
+
+/** Dollars a session was expected to cost when it was taken on: one keep-alive at the chosen price, and its download. */
+export function forecastOf(choice: Choice, keepAliveMs: number): number {
+  return (choice.usdPerHour * (keepAliveMs + choice.bootMsExpected)) / HOUR_MS + choice.trafficUsd;
+}
+
+function freshState(input: SessionInput, nowMs: number): RentalState {
+  return {
+    accepted: null,
+    refusal: null,
+    ending: null,
+    startedAtMs: nowMs,
+    launchUntilMs: nowMs + input.policy.launchMs,
+    lifetimeUntilMs: nowMs + input.request.lifetimeMs,
+    readyAtMs: null,
+    lastUsedAtMs: null,
+    keptUntilMs: 0,
+    grantedBeforeReadyMs: 0,
+    sliceEndsAtMs: 0,
+    attempts: [],
+    servingAttempt: null,
+    health: { consecutiveFailures: 0, lastOkAtMs: null },
+    blockedMachines: [],
+    forecastUsd: null,
+    note: '',
+    seenUpdates: [],
+  };
+}
