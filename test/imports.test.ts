@@ -8,6 +8,10 @@ const WORKFLOW_WORDS = ['src/workflows/messages.ts', 'src/workflows/ids.ts'];
 const ADMIN_SCHEMA = ['src/admin/schema.ts', 'src/admin/answers.ts'];
 const SETTINGS = ['src/config.ts', 'src/installation.ts'];
 
+/** Rooms of several files without a directory. Others see only the first of each. */
+const CLIENT = ['src/client.ts', 'src/serving-table.ts', 'src/session-records.ts'];
+const WORKER = ['src/worker.ts', 'src/ledger-opening.ts'];
+
 /**
  * Which rooms there are, and what of ours each may import besides itself. A name that ends in `/` is a
  * directory; `type` before one lets types through and no values. The first row that fits a file is its own.
@@ -22,19 +26,33 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ],
   ['src/workflows/', ['src/domain/', 'type src/activities/']],
   ['src/temporal/', ['scripts/find-temporal.mjs']],
-  ['src/client.ts', [...WORKFLOW_WORDS, 'type src/workflows/', 'src/domain/', 'src/temporal/']],
+  ...CLIENT.map((file): [string, string[]] => [
+    file,
+    [
+      ...[...CLIENT, ...WORKFLOW_WORDS, 'type src/workflows/', 'src/domain/', 'src/temporal/'],
+      ...SETTINGS.map((settings) => `type ${settings}`),
+    ],
+  ]),
   ['src/admin/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
   ['src/gateway/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
-  [
-    'src/worker.ts',
+  ...WORKER.map((file): [string, string[]] => [
+    file,
     [
       ...['src/activities/', 'src/workflows/', 'src/vast/', 'src/vllm/', 'src/domain/', 'src/temporal/'],
-      ...['src/client.ts', ...SETTINGS],
+      ...[...WORKER, 'src/client.ts', 'src/logging.ts', ...SETTINGS],
     ],
-  ],
+  ]),
   [
     'src/server.ts',
-    ['src/admin/', 'src/gateway/', 'src/client.ts', 'src/domain/', 'src/temporal/', ...SETTINGS],
+    [
+      'src/admin/',
+      'src/gateway/',
+      'src/client.ts',
+      'src/domain/',
+      'src/temporal/',
+      'src/logging.ts',
+      ...SETTINGS,
+    ],
   ],
   // Two readings of one API, so that a misreading shows; and an SDK that is published on its own.
   ['src/simulator/', []],
@@ -48,6 +66,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/cli/', [...ADMIN_SCHEMA, ...SETTINGS]],
   ['src/config.ts', []],
   ['src/installation.ts', []],
+  ['src/logging.ts', []],
 ];
 
 /** What code that is replayed may take from outside: it has no I/O, and no zod (ten times the memory). */
