@@ -169,7 +169,9 @@ class TemporalSessions implements Sessions {
       if (described === null) return idleView(session);
       if (described.status.name !== 'RUNNING') return this.#closedView(session, described);
       const asked = await this.#query(session);
-      return findView(viewOf(session, described), asked, heartbeatOf(described));
+      const view = findView(viewOf(session, described), asked, heartbeatOf(described));
+      this.#table.note(view);
+      return view;
     });
   }
 
@@ -321,6 +323,7 @@ class TemporalSessions implements Sessions {
         }),
       );
       if (answer.refusal !== null) throw new Problem(answer.refusal.kind, answer.refusal.detail);
+      this.#table.note(answer.view);
       return { created: true, view: answer.view };
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError || error instanceof Problem) throw error;

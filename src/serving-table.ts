@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { SessionView } from './domain/session.ts';
 import { withDeadline } from './temporal/connection.ts';
-import { sessionOfWorkflowId } from './workflows/ids.ts';
+import { sessionOfWorkflowId, sessionWorkflowId } from './workflows/ids.ts';
 import type { SessionMemo } from './workflows/messages.ts';
 
 /** A session that may be sent requests now. Its key is derived from the installation's secret and the label. */
@@ -32,6 +33,8 @@ export class ServingTable {
   #loop: Promise<void> = Promise.resolve();
   #rows: ReadonlyMap<string, ServingSession> = new Map();
   #unreachable = new Set<string>();
+  /** Sessions somebody here asked about: looked at each second, whatever visibility knows of them yet. */
+  readonly #asked = new Set<string>();
 
   constructor(client: Client, owner: string, logger: Logger) {
     this.#client = client;
@@ -50,6 +53,18 @@ export class ServingTable {
 
   serving(): readonly ServingSession[] {
     return [...this.#rows.values()].filter(({ label }) => !this.#unreachable.has(label));
+  }
+
+  /** What a status just said is served at once: whoever was told READY may send the next request. */
+  note(view: SessionView): void {
+    if (view.state === 'IDLE' || view.run === null) this.#asked.delete(view.session);
+    else this.#asked.add(view.session);
+    if (view.isStale) return;
+    const rows = new Map(this.#rows);
+    const row = rowOf(view);
+    if (row === null) rows.delete(view.session);
+    else rows.set(view.session, row);
+    this.#rows = rows;
   }
 
   /** A refused connection: out until the next look that says READY. */
@@ -100,7 +115,7 @@ export class ServingTable {
     );
     const found = (answer.executions ?? []).map(({ execution }) => execution?.workflowId ?? '');
     // Those that were serving a second ago are looked at too: visibility may drop them late.
-    const known = [...this.#rows.keys()].map((session) => `session/${session}`);
+    const known = [...this.#rows.keys(), ...this.#asked].map(sessionWorkflowId);
     return [...new Set([...found, ...known])].filter((workflowId) => workflowId !== '');
   }
 
@@ -112,8 +127,15 @@ export class ServingTable {
     );
     const memo = (described.memo ?? {}) as Partial<SessionMemo>;
     const { endpoint, label, model, instance_id: instanceId, owner, state } = memo;
+    if (described.status.name !== 'RUNNING') this.#asked.delete(session);
     if (described.status.name !== 'RUNNING' || state !== 'READY' || owner !== this.#owner) return null;
     if (!endpoint || !label || !model || !instanceId) return null;
     return { session, model, endpoint, label, instanceId };
   }
+}
+
+function rowOf({ session, state, model, endpoint, label, instanceId }: SessionView): ServingSession | null {
+  if (state !== 'READY' || model === null || endpoint === null || label === null || instanceId === null)
+    return null;
+  return { session, model, endpoint, label, instanceId };
 }
