@@ -30,7 +30,7 @@ const QUICK = {
 
 async function mainJob(stage: Stage): Promise<void> {
   await launchAndWatch(stage, { session: 'default', keep_alive_minutes: 10, budget_usd: 1 }, 60_000);
-  await chat(stage, 'In one sentence: why give a rented GPU back?', 64);
+  await chat(stage, 'In one sentence: why give a rented GPU back?', 128);
   const status = await showStatus(stage);
   await extend(stage, status, 15);
   const receipt = await destroyAndWatch(stage, 60_000);

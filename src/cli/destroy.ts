@@ -34,9 +34,11 @@ async function destroy(call: Call, { session, wait }: DestroyOptions): Promise<n
   using interrupt = onInterrupt();
   const line = call.isJson ? silent : openLiveLine();
   const begun = await call.api.destroy({ session, waitSeconds: 0 });
+  if (!hasEnded(begun.value)) line.print(`Ending ${session}: ${begun.value.detail}`);
   const followed = await follow(call.api, {
     session,
     seen: begun,
+    isToldAlready: true,
     line,
     signal: interrupt.signal,
     until: hasEnded,

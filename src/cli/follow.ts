@@ -11,8 +11,10 @@ export type Following = {
   readonly until: (status: StatusAnswer) => boolean;
   readonly line: LiveLine;
   readonly signal: AbortSignal;
-  /** What was seen of it already. */
+  /** The look to begin with. */
   readonly seen?: Answer<StatusAnswer>;
+  /** The person has been shown `seen`: only what changes from there on is news. */
+  readonly isToldAlready?: boolean;
   readonly timeoutMs?: number;
 };
 
@@ -29,8 +31,8 @@ const SERVER_PATIENCE_MS = 60_000;
 export async function follow(api: AdminApi, following: Following): Promise<Followed> {
   const { line, signal } = following;
   const deadlineMs = following.timeoutMs === undefined ? Infinity : Date.now() + following.timeoutMs;
-  let before: StatusAnswer | null = null;
   let answer: Answer<StatusAnswer> | null = following.seen ?? null;
+  let before: StatusAnswer | null = following.isToldAlready === true ? (answer?.value ?? null) : null;
   while (!signal.aborted) {
     if (answer !== null) {
       for (const text of progressLines(before, answer.value, Date.now())) line.print(text);
@@ -49,6 +51,23 @@ export async function follow(api: AdminApi, following: Following): Promise<Follo
 /** Whether the session is over; before the first look of a run there is no outcome. */
 export function hasEnded(status: StatusAnswer): boolean {
   return status.state === 'IDLE';
+}
+
+/** The gateway's table of sessions is a second behind; who calls at the first READY would be turned away. */
+const GATEWAY_PATIENCE_MS = 5_000;
+
+/**
+ * Ends a launch's watching: over, or READY and the gateway sends there. A session that the gateway was told
+ * not to use by itself is READY without it.
+ */
+export function untilUsable(): (status: StatusAnswer) => boolean {
+  let readySinceMs: number | null = null;
+  return (status) => {
+    if (hasEnded(status)) return true;
+    if (status.state !== 'READY') return false;
+    readySinceMs ??= Date.now();
+    return status.provider !== null || Date.now() - readySinceMs > GATEWAY_PATIENCE_MS;
+  };
 }
 
 /** Aborts at the first Ctrl-C; a second one ends the process as usual. */

@@ -15,7 +15,7 @@ import {
   wholePositive,
 } from './call-options.ts';
 import { CommandError, EXIT } from './exit-code.ts';
-import { type Following, follow, hasEnded, onInterrupt } from './follow.ts';
+import { type Following, follow, onInterrupt, untilUsable } from './follow.ts';
 import type { AdminApi, Answer } from './http.ts';
 import { openLiveLine } from './live-line.ts';
 import { failureText } from './progress.ts';
@@ -169,7 +169,7 @@ function following(launched: Answer<LaunchAnswer>, line: Following['line'], sign
     seen: launched,
     line,
     signal,
-    until: (status) => status.state === 'READY' || hasEnded(status),
+    until: untilUsable(),
   };
 }
 

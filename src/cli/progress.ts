@@ -81,6 +81,7 @@ function attemptLines(before: AttemptAnswer | undefined, now: AttemptAnswer): st
 function stateLines(before: StatusAnswer | null, now: StatusAnswer): string[] {
   if (before?.state === now.state) return [];
   if (now.state === 'READY') return [pc.green('READY')];
-  if (now.state === 'IDLE') return [];
+  // An attempt's own line says that it is being rented, and the receipt that the session has ended.
+  if (now.state === 'IDLE' || now.state === 'LAUNCHING') return [];
   return [STATE_WORDS[now.state]];
 }

@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { ReceiptAnswer } from '../admin/answers.ts';
 import type { Look } from './status-text.ts';
-import { clock, duration, facts, moment, plural, table, usd } from './text.ts';
+import { clock, facts, moment, plural, table, usd } from './text.ts';
 
 /** A receipt: how the session ended, what it cost in parts, and each instance with the moment it was gone. */
 export function receiptText(receipt: ReceiptAnswer, look: Look): string[] {
@@ -16,7 +16,7 @@ export function receiptText(receipt: ReceiptAnswer, look: Look): string[] {
         'READY',
         receipt.ready_at === null ? 'never' : `after ${clock(Date.parse(receipt.ready_at) - startedMs)}`,
       ],
-      ['ended', `${moment(receipt.ended_at, look.nowMs)}, after ${duration(endedMs - startedMs)}`],
+      ['ended', `${moment(receipt.ended_at, look.nowMs)}, after ${clock(endedMs - startedMs)}`],
       [
         'cost',
         `${pc.bold(usd(receipt.usd.total))}: GPU ${usd(receipt.usd.gpu)}, disk ${usd(receipt.usd.storage)}, traffic ${usd(receipt.usd.bandwidth)}`,
@@ -61,10 +61,7 @@ function instancesTable(receipt: ReceiptAnswer, look: Look): string[] {
     { title: 'running' },
     { title: 'DELETE sent' },
     { title: 'seen gone' },
-    { title: 'GPU', align: 'right' as const },
-    { title: 'disk', align: 'right' as const },
-    { title: 'traffic', align: 'right' as const },
-    { title: 'total', align: 'right' as const },
+    { title: 'cost', align: 'right' as const },
   ];
   const rows = receipt.instances.map((instance) => [
     instance.instance_id === null ? 'never seen' : String(instance.instance_id),
@@ -72,9 +69,6 @@ function instancesTable(receipt: ReceiptAnswer, look: Look): string[] {
     at(instance.running_at),
     at(instance.destroy_sent_at),
     instance.gone_at === null ? pc.red('not yet') : at(instance.gone_at),
-    usd(instance.usd.gpu),
-    usd(instance.usd.storage),
-    usd(instance.usd.bandwidth),
     usd(instance.usd.total),
   ]);
   return ['', ...table(columns, rows, look.width - 2).map((line) => `  ${line}`)];

@@ -36,6 +36,7 @@ async function showStatus(call: Call, options: StatusOptions): Promise<number> {
   const followed = await follow(call.api, {
     session: options.session,
     seen: first,
+    isToldAlready: true,
     line,
     signal: interrupt.signal,
     until: hasEnded,

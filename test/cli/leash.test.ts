@@ -248,7 +248,7 @@ test('destroy waits for the receipt and shows it', async () => {
   });
   await using edge = await startHttpEdge({ sessions });
   const { code, out } = await runLeash(['destroy', '--url', edge.url], { env: environment });
-  expect(out).toMatch(/destroying[\s\S]*Receipt of default[\s\S]*completed \(requested\)/);
+  expect(out).toMatch(/Ending default: Draining\.[\s\S]*Receipt of default[\s\S]*completed \(requested\)/);
   expect(code).toBe(0);
 });
 

@@ -29,7 +29,6 @@ test('a launch is told phase by phase, with the time since its start', () => {
   ).toEqual([
     '0:00  searching',
     '0:03  attempt 1: RTX 4090 at $0.420/h on machine 501',
-    '0:03  renting',
     '0:09  attempt 1: instance 9001 rented',
     '0:09  booting',
     '1:10  starting vLLM',

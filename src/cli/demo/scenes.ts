@@ -5,7 +5,8 @@ import type { LaunchInput } from '../../admin/schema.ts';
 import { lookNow, printLines } from '../call-options.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { extendedLine } from '../extend.ts';
-import { follow, hasEnded } from '../follow.ts';
+import { type Following, follow, hasEnded, untilUsable } from '../follow.ts';
+import type { Answer } from '../http.ts';
 import { failedLines } from '../launch.ts';
 import { openLiveLine } from '../live-line.ts';
 import { receiptText } from '../receipt-text.ts';
@@ -26,7 +27,7 @@ export async function launchAndWatch(
   scene('launch: rent a GPU, start vLLM on it, wait until it is READY');
   const launched = await stage.api.launch(order);
   const status = await watch(stage, {
-    until: (now) => now.state === 'READY' || hasEnded(now),
+    until: untilUsable(),
     timeoutMs,
     seen: launched,
   });
@@ -82,12 +83,13 @@ export async function extend(stage: Stage, before: StatusAnswer, minutes: number
 export async function destroyAndWatch(stage: Stage, timeoutMs: number): Promise<ReceiptAnswer> {
   scene('destroy: and see that the instance is gone');
   const begun = await stage.api.destroy({ session: SESSION, waitSeconds: 0 });
-  return receiptOf(await watch(stage, { until: hasEnded, timeoutMs, seen: begun }));
+  return receiptOf(await watch(stage, { until: hasEnded, timeoutMs, seen: begun, isToldAlready: true }));
 }
 
 /** Watches until the session has ended by itself. */
 export async function watchTheEnd(stage: Stage, timeoutMs: number): Promise<ReceiptAnswer> {
-  return receiptOf(await watch(stage, { until: hasEnded, timeoutMs }));
+  const seen = await stage.api.status(SESSION);
+  return receiptOf(await watch(stage, { until: hasEnded, timeoutMs, seen, isToldAlready: true }));
 }
 
 /** The receipt beside the market's own books; throws when they disagree. */
@@ -112,23 +114,21 @@ export async function holdAgainstBooks(
   ]);
 }
 
-type Watch = Pick<Parameters<typeof follow>[1], 'until' | 'seen'> & { timeoutMs: number };
+type Watch = Pick<Following, 'until' | 'isToldAlready'> & { timeoutMs: number; seen: Answer<StatusAnswer> };
 
-async function watch(stage: Stage, { until, timeoutMs, seen }: Watch): Promise<StatusAnswer> {
+async function watch(stage: Stage, how: Watch): Promise<StatusAnswer> {
   const line = openLiveLine();
   const followed = await follow(stage.api, {
     session: SESSION,
     line,
     signal: new AbortController().signal,
-    until,
-    timeoutMs,
-    ...(seen === undefined ? {} : { seen }),
+    ...how,
   }).finally(() => line.close());
   if (followed.kind === 'there') return followed.answer.value;
   const last = followed.kind === 'late' ? followed.answer?.value : undefined;
   throw new CommandError(
     EXIT.failed,
-    `After ${timeoutMs / 1_000} s the session is still ${last?.state ?? 'unknown'}: ${last?.detail ?? ''}`,
+    `After ${how.timeoutMs / 1_000} s the session is still ${last?.state ?? 'unknown'}: ${last?.detail ?? ''}`,
   );
 }
 

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { printLines } from '../call-options.ts';
+import { logFile, openLog } from '../compose/log.ts';
 import type { SimulatorChoices } from '../compose/simulated-market.ts';
 import { compose, type Running } from '../compose.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { type AdminApi, connectAdmin } from '../http.ts';
 import { watchInterrupts } from '../interrupts.ts';
 import { openLiveLine } from '../live-line.ts';
-import { logFile, openLog } from '../log.ts';
 
 /** A whole installation of its own, on which a demonstration plays. */
 export type Stage = {

@@ -1,11 +1,11 @@
 import pc from 'picocolors';
 import { printLines } from '../call-options.ts';
+import { logFile, openLog } from '../compose/log.ts';
 import type { Trouble } from '../compose/parts.ts';
 import { compose, type Running, settle } from '../compose.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { watchInterrupts } from '../interrupts.ts';
 import { openLiveLine } from '../live-line.ts';
-import { logFile, openLog } from '../log.ts';
 import { removeServerNote, writeServerNote } from '../server-note.ts';
 import type { UpOptions } from '../up.ts';
 import { endSessions } from './end-sessions.ts';

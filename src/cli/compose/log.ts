@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import pc from 'picocolors';
 import { type Logger, multistream, pino } from 'pino';
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
+import { makeLogger } from '../../logging.ts';
 
 type LogSettings = {
   home: string;
@@ -25,17 +26,8 @@ export function openLog({ home, level, print }: LogSettings): Logger {
   const file = pino.destination({ dest: logFile(home), append: true, sync: true, mode: 0o600 });
   const streams = [{ level: 'trace' as const, stream: file }];
   const screen = print === null ? [] : [{ level: 'error' as const, stream: toScreen(print) }];
-  return pino(
-    { level, redact: { paths: SECRETS, censor: '[redacted]' } },
-    multistream([...streams, ...screen]),
-  );
+  return makeLogger(level, multistream([...streams, ...screen]));
 }
-
-const SECRETS = ['headers', '*.headers'].flatMap((headers) => [
-  `${headers}.authorization`,
-  `${headers}.cookie`,
-  `${headers}["x-api-key"]`,
-]);
 
 function toScreen(print: (line: string) => void): Writable {
   return new Writable({
