@@ -2,17 +2,19 @@ import type { AddressInfo } from 'node:net';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { adminApp } from './admin/app.ts';
 import { type Admit, admitBearer, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
 import { type Metrics, makeMetrics } from './admin/metrics.ts';
 import { answerError, answerNotFound } from './admin/problems.ts';
-import type { Sessions } from './client.ts';
-import { type Config, parseConfig } from './config.ts';
-import { DEFAULT_TIERS, type Tier } from './domain/tier.ts';
+import { readTiers } from './admin/tiers-file.ts';
+import { connectSessions, type Sessions } from './client.ts';
+import { type Config, isLoopback, parseConfig } from './config.ts';
+import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Deadlines } from './gateway/upstream.ts';
 import { type Installation, openInstallation } from './installation.ts';
+import { makeLogger } from './logging.ts';
 
 export type HttpServer = {
   /** Base URL, without a slash at its end. */
@@ -26,6 +28,7 @@ export type HttpServerDeps = {
   readonly installation: Installation;
   readonly sessions: Sessions;
   readonly logger: Logger;
+  /** Left out: those of LEASH_TIERS, or the default ones. */
   readonly tiers?: readonly Tier[];
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
@@ -52,15 +55,6 @@ export async function startHttpServer(deps: HttpServerDeps): Promise<HttpServer>
   };
 }
 
-/** A logger that never prints a token, whatever object it is handed. */
-export function makeLogger(level: Config['LEASH_LOG_LEVEL']): Logger {
-  const secret = ['authorization', 'cookie', '["x-api-key"]'].flatMap((name) => {
-    const path = name.startsWith('[') ? name : `.${name}`;
-    return [`headers${path}`, `*.headers${path}`, `err.*.headers${path}`];
-  });
-  return pino({ level, redact: { paths: secret, censor: '[redacted]' } });
-}
-
 async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const { config, installation, sessions, logger } = deps;
   const app = fastify({
@@ -77,7 +71,9 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
   const admit = await makeAdmit(app, installation.adminToken);
-  await app.register(adminApp({ sessions, config, tiers: deps.tiers ?? DEFAULT_TIERS, admit, metrics }));
+  await app.register(
+    adminApp({ sessions, config, tiers: deps.tiers ?? readTiers(config.LEASH_TIERS), admit, metrics }),
+  );
   await app.register(
     gatewayApp({ sessions, installation, admit, ...(deps.deadlines && { deadlines: deps.deadlines }) }),
     { prefix: '/v1' },
@@ -107,10 +103,13 @@ function observe(app: FastifyInstance, metrics: Metrics): void {
 
 async function closeWithin(app: FastifyInstance, drainMs: number): Promise<void> {
   const overdue = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  // A connection whose last answer ends after the close has begun would be kept alive, and us with it.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
   try {
     await app.close();
   } finally {
     clearTimeout(overdue);
+    clearInterval(sweep);
   }
 }
 
@@ -151,8 +150,9 @@ async function main(): Promise<void> {
     secretFile: config.LEASH_SECRET_FILE,
     adminToken: config.ADMIN_TOKEN,
   });
-  const { connectSessions } = await import('./client.ts');
-  const sessions = await connectSessions({ config, installation, logger });
+  const namespace =
+    config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash');
+  const sessions = await connectSessions({ config, installation, namespace, logger });
   try {
     const server = await startHttpServer({ config, installation, sessions, logger });
     const signal = await untilStopped();

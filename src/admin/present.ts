@@ -191,7 +191,7 @@ function presentUsd(usd: Usd) {
   };
 }
 
-function toTier(tier: NonNullable<LaunchBody['tiers']>[number]): Tier {
+export function toTier(tier: NonNullable<LaunchBody['tiers']>[number]): Tier {
   return {
     name: tier.name,
     gpuNames: tier.gpu_names,

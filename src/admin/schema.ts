@@ -118,11 +118,11 @@ const launchFields = z.strictObject(
 );
 
 /** Runs a rule over several fields even where one of them is wrong already, so that all is said at once. */
-const always = { when: () => true };
+const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
 
 export const launchBody = launchFields
   .refine(
-    ({ keep_alive_minutes, max_lifetime_minutes }) => !(Number(keep_alive_minutes) > max_lifetime_minutes),
+    ({ keep_alive_minutes, max_lifetime_minutes }) => !isAbove(keep_alive_minutes, max_lifetime_minutes),
     { ...always, path: ['keep_alive_minutes'], error: 'at most max_lifetime_minutes' },
   )
   .refine(
@@ -132,11 +132,16 @@ export const launchBody = launchFields
 
 /** `launchBody` under the ceiling that this installation sets for one session. */
 export function launchBodyWithin({ budgetUsdMax }: { budgetUsdMax: number }) {
-  return launchBody.refine(({ budget_usd }) => !(Number(budget_usd) > budgetUsdMax), {
+  return launchBody.refine(({ budget_usd }) => !isAbove(budget_usd, budgetUsdMax), {
     ...always,
     path: ['budget_usd'],
     error: `at most ${budgetUsdMax} USD, which VASTAI_SESSION_BUDGET_LIMIT sets`,
   });
+}
+
+/** False for what is no number: that is another problem, and said already. */
+function isAbove(given: unknown, max: number): boolean {
+  return typeof given === 'number' && Number.isFinite(given) && given > max;
 }
 
 export const extendBody = z.strictObject(

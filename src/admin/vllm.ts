@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Sessions } from '../client.ts';
 import type { Config } from '../config.ts';
@@ -35,7 +35,7 @@ export const vllmRoutes =
 
     app.post('/launch', { schema: LAUNCH }, async (request, reply) => {
       const { body, key } = parseInput({
-        body: { schema: launchable, given: request.body ?? {} },
+        body: { schema: launchable, given: bodyOf(request) },
         key: keyOf(request.headers),
       });
       const { created, view } = await sessions.launch({
@@ -53,7 +53,7 @@ export const vllmRoutes =
 
     app.post('/extend', { schema: EXTEND }, async (request) => {
       const { body, key } = parseInput({
-        body: { schema: extendBody, given: request.body ?? {} },
+        body: { schema: extendBody, given: bodyOf(request) },
         key: keyOf(request.headers),
       });
       const view = await sessions.extend({
@@ -65,7 +65,7 @@ export const vllmRoutes =
     });
 
     app.post('/destroy', { schema: DESTROY }, async (request, reply) => {
-      const { body } = parseInput({ body: { schema: destroyBody, given: request.body ?? {} } });
+      const { body } = parseInput({ body: { schema: destroyBody, given: bodyOf(request) } });
       const { done, view } = await sessions.destroy({
         session: body.session,
         waitMs: Math.round(body.wait_seconds * 1_000),
@@ -78,6 +78,11 @@ export const vllmRoutes =
 function present(sessions: Sessions, view: SessionView) {
   const isServing = sessions.serving().some(({ session }) => session === view.session);
   return presentStatus(view, { isServing });
+}
+
+/** No body at all says nothing, which every call takes as `{}`. */
+function bodyOf({ body }: FastifyRequest): unknown {
+  return body === undefined ? {} : body;
 }
 
 function keyOf(headers: Record<string, unknown>) {

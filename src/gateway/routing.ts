@@ -21,7 +21,8 @@ export function makeRouter(sessions: Pick<Sessions, 'serving'>): Router {
       const serving = sessions.serving();
       const wanted = model ?? defaultModel(serving);
       const ofModel = serving.filter((session) => session.model === wanted);
-      if (ofModel.length === 0 && model !== null && serving.length > 0) {
+      // One that was served a moment ago is not unknown: asking again later makes sense.
+      if (ofModel.length === 0 && model !== null && serving.length > 0 && tried.size === 0) {
         throw unknownModel(model, modelsOf(serving));
       }
       const labelsTried = new Set([...tried].map(({ label }) => label));
