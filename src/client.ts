@@ -36,12 +36,14 @@ import {
   destroyUpdate,
   extendUpdate,
   ledgerQuery,
+  type MemoRequest,
   type OpenAnswer,
   openUpdate,
   SEARCH_ATTRIBUTES,
   type SessionInput,
   type SessionMemo,
   statusQuery,
+  toMemoRequest,
 } from './workflows/messages.ts';
 
 export type { ServingSession } from './serving-table.ts';
@@ -346,7 +348,7 @@ class TemporalSessions implements Sessions {
         retryAfterSeconds: 10,
       });
     }
-    const differing = memo?.request === undefined ? [] : differences(memo.request, request);
+    const differing = memo?.request === undefined ? [] : differences(memo.request, toMemoRequest(request));
     if (differing.length === 0) return this.status(session);
     throw new Problem(
       'conflict',
@@ -509,7 +511,7 @@ function firstMemo({ owner, run, request }: SessionInput): SessionMemo {
     ends_by: null,
     label: null,
     ending: false,
-    request,
+    request: toMemoRequest(request),
     started_at: new Date().toISOString(),
     auto_switch: request.autoSwitch,
   };
@@ -517,8 +519,8 @@ function firstMemo({ owner, run, request }: SessionInput): SessionMemo {
 
 /** Which parameters differ, and how. */
 function differences(
-  open: SessionRequest,
-  asked: SessionRequest,
+  open: MemoRequest,
+  asked: MemoRequest,
 ): { field: string; given: unknown; allowed: string }[] {
   return (Object.keys(asked) as (keyof SessionRequest)[])
     .filter((name) => JSON.stringify(open[name]) !== JSON.stringify(asked[name]))

@@ -13,6 +13,15 @@ const flag = z
   .transform((word) => ['true', '1', 'yes', 'on'].includes(word));
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
 
+const jsonObject = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not JSON' });
+    return z.NEVER;
+  }
+});
+
 const settings = {
   VASTAI_API_KEY: z
     .string()
@@ -89,8 +98,17 @@ const settings = {
     .meta({ secret: true })
     .describe('Registry login, `-u USER -p PASSWORD REGISTRY`; goes into the create call only'),
   LEASH_TIERS: z.string().optional().describe('JSON file with the GPU fallback table'),
-  LEASH_SCORE_WEIGHTS: z
-    .string()
+  LEASH_SCORE_WEIGHTS: jsonObject
+    .pipe(
+      z.strictObject({
+        price: notNegative,
+        reliability: notNegative,
+        download: notNegative,
+        cuda: notNegative,
+        disk: notNegative,
+        memory: notNegative,
+      }),
+    )
     .optional()
     .describe('JSON object with the weights of the score: price, reliability, download, cuda, disk, memory'),
   LEASH_MAX_ATTEMPTS: count.default(10).describe('Most attempts of one launch'),

@@ -1,7 +1,6 @@
 import type { WorkflowExecutionDescription } from '@temporalio/client';
-import type { SuperviseDetails } from './activities/supervise-instance.ts';
 import { keepAliveUntil } from './domain/keep-alive.ts';
-import { idleView, type SessionView } from './domain/session.ts';
+import { idleView, type SessionView, type SupervisionBeat } from './domain/session.ts';
 import type { SessionMemo } from './workflows/messages.ts';
 
 /** What `describe()` alone tells of a session: no worker is asked. */
@@ -38,7 +37,7 @@ export function viewOf(session: string, described: WorkflowExecutionDescription)
 }
 
 /** The session's own word where a worker gave it, with the newest use from supervision's heartbeat. */
-export function findView(seen: Seen, asked: SessionView | null, beat: SuperviseDetails | null): SessionView {
+export function findView(seen: Seen, asked: SessionView | null, beat: SupervisionBeat | null): SessionView {
   const view = asked ?? seen.view;
   if (beat === null || view.state !== 'READY') return view;
   const lastUsedAtMs = Math.max(view.lastUsedAtMs ?? 0, beat.lastUsedAtMs);
@@ -52,11 +51,11 @@ export function findView(seen: Seen, asked: SessionView | null, beat: SuperviseD
 }
 
 /** Details of the newest heartbeat of the session's supervision; null while none is pending. */
-export function heartbeatOf(described: WorkflowExecutionDescription): SuperviseDetails | null {
+export function heartbeatOf(described: WorkflowExecutionDescription): SupervisionBeat | null {
   for (const activity of described.raw.pendingActivities ?? []) {
     if (activity.activityType?.name !== 'superviseInstance') continue;
     const data = activity.heartbeatDetails?.payloads?.[0]?.data;
-    if (data) return JSON.parse(Buffer.from(data).toString('utf8')) as SuperviseDetails;
+    if (data) return JSON.parse(Buffer.from(data).toString('utf8')) as SupervisionBeat;
   }
   return null;
 }

@@ -79,6 +79,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       temporal: client,
       installation,
       secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
+      scoreWeights: config.LEASH_SCORE_WEIGHTS,
       temporalHeardAtMs: takePulse(client, stopPulse.signal),
     });
     const workers = await createWorkers({

@@ -72,7 +72,7 @@ async function fatalSign(
   const instance = snapshot?.instances.find((row) => row.instanceId === order.instanceId);
   if (snapshot !== null && instance !== undefined) {
     watch.facts = factsOf(instance, snapshot.askedAtMs);
-    const failure = classifyInstanceState(instance);
+    const failure = classifyInstanceState(instance, snapshot.askedAtMs);
     if (failure !== null) return (await failureInLog(deps, order)) ?? failure;
   }
   return watch.looks % LOG_LOOKS_EVERY === 0 ? failureInLog(deps, order) : null;

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { ScoreWeights } from '../domain/ranking.ts';
 import type { Installation } from '../installation.ts';
 import type { VastClient } from '../vast/client.ts';
 import type { InstanceBoard } from './instance-board.ts';
@@ -15,6 +16,7 @@ export type Deps = {
   readonly installation: Pick<Installation, 'owner' | 'instanceKey'>;
   /** Go into the create call only; never into a workflow. */
   readonly secrets: { readonly hfToken?: string | undefined; readonly imageLogin?: string | undefined };
+  readonly scoreWeights?: ScoreWeights | undefined;
   /** When this process last heard from Temporal, epoch ms: supervision renews nothing without it. */
   readonly temporalHeardAtMs: () => number;
 };

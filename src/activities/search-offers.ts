@@ -6,7 +6,6 @@ import {
   needOf,
   type RejectedOffer,
   rankOffers,
-  type ScoreWeights,
 } from '../domain/ranking.ts';
 import type { SessionRequest } from '../domain/session.ts';
 import { MarketError, type OfferSearch } from '../vast/client.ts';
@@ -17,7 +16,6 @@ export type SearchOrder = {
   readonly maxStartupMs: number;
   readonly timeoutMs: number;
   readonly blockedMachines: readonly number[];
-  readonly weights?: ScoreWeights;
 };
 
 export type SearchResult =
@@ -35,7 +33,7 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
   const need = needOf(order.request, {
     maxStartupMs: order.maxStartupMs,
     blockedMachines: order.blockedMachines,
-    weights: order.weights ?? DEFAULT_SCORE_WEIGHTS,
+    weights: deps.scoreWeights ?? DEFAULT_SCORE_WEIGHTS,
   });
   try {
     const offers = await deps.offers.search(toSearch(need), { deadlineMs: Date.now() + order.timeoutMs });

@@ -1,6 +1,7 @@
 import type { InstanceFacts } from '../domain/attempt.ts';
 import { classifyInstanceState, type Failure, failureOf } from '../domain/failure.ts';
 import { trafficUsd } from '../domain/meter.ts';
+import type { SupervisionBeat } from '../domain/session.ts';
 import { askModels, readUsage } from '../vllm/probe.ts';
 import { type Usage, wasUsedSince } from '../vllm/usage.ts';
 import type { Deps } from './deps.ts';
@@ -40,11 +41,6 @@ export type SuperviseResult = {
   readonly failure: Failure | null;
 };
 
-/** What the heartbeat carries: `status` reads the newest use from here, so a busy day costs no history. */
-export type SuperviseDetails = Pick<SuperviseResult, 'lastUsedAtMs' | 'health'> & {
-  readonly lastWhy: string | null;
-};
-
 const FAILURES_TO_BREAK = 3;
 const PROBE_TIMEOUT_MS = 10_000;
 /** Supervision renews nothing unless Temporal has answered this process within this time. */
@@ -82,7 +78,7 @@ class Watch {
     this.#lastUsedAtMs = order.lastUsedAtMs;
   }
 
-  details(): SuperviseDetails {
+  details(): SupervisionBeat {
     return { lastUsedAtMs: this.#lastUsedAtMs, health: this.#health(), lastWhy: this.#lastWhy };
   }
 
@@ -106,9 +102,20 @@ class Watch {
     if (instance === undefined)
       return (await this.#isLost()) ? this.#result('lost', failureOf('vanished')) : null;
     this.#facts = factsOf(instance, snapshot.askedAtMs);
-    const failure = classifyInstanceState(instance);
-    if (failure !== null) return this.#result('lost', failure);
+    const failure = classifyInstanceState(instance, snapshot.askedAtMs);
+    if (failure !== null) return this.#confirmStopped();
     return this.#hasPriceMoved() ? this.#result('price-changed') : null;
+  }
+
+  /** A row lags and flickers: it must say so twice before a READY session is lost by it. */
+  async #confirmStopped(): Promise<SuperviseResult | null> {
+    await rest(this.#order.lostGapMs);
+    const snapshot = await unlessUnreachable(() => this.#deps.instances.look(Date.now()));
+    const instance = snapshot?.instances.find((row) => row.instanceId === this.#order.instanceId);
+    if (snapshot === null || instance === undefined) return null;
+    this.#facts = factsOf(instance, snapshot.askedAtMs);
+    const failure = classifyInstanceState(instance, snapshot.askedAtMs);
+    return failure === null ? null : this.#result('lost', failure);
   }
 
   /** Absence from the shared list means nothing until a read by id and a second look later agree. */

@@ -127,6 +127,13 @@ export type Receipt = {
   readonly instances: readonly ReceiptInstance[];
 };
 
+/** What supervision's heartbeat carries: the newest use and health, so that a busy day costs no history. */
+export type SupervisionBeat = {
+  readonly lastUsedAtMs: number;
+  readonly health: { readonly consecutiveFailures: number; readonly lastOkAtMs: number | null };
+  readonly lastWhy: string | null;
+};
+
 /** The three numbers every refusal over money carries. */
 export type BudgetNumbers = {
   readonly limitUsd: number;

@@ -61,10 +61,20 @@ export type SessionMemo = {
   /** True once the session is ending for good. */
   readonly ending: boolean;
   /** The request as it was understood; what a second launch is compared with. */
-  readonly request: SessionRequest;
+  readonly request: MemoRequest;
   readonly started_at: string;
   readonly auto_switch: boolean;
 };
+
+/** The request in little: a memo should stay below 2 kB, and tiers in full are more than that alone. */
+export type MemoRequest = Omit<SessionRequest, 'tiers'> & { readonly tiers: readonly string[] };
+
+export function toMemoRequest(request: SessionRequest): MemoRequest {
+  const tiers = request.tiers.map(
+    ({ name, vramGb, usdPerHourMax, priority }) => `${priority}:${name}:${vramGb}:${usdPerHourMax}`,
+  );
+  return { ...request, tiers };
+}
 
 export const SEARCH_ATTRIBUTES = {
   state: defineSearchAttributeKey('SessionState', 'KEYWORD'),

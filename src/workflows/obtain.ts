@@ -3,19 +3,16 @@ import type { RentResult } from '../activities/rent-instance.ts';
 import type { SearchResult } from '../activities/search-offers.ts';
 import { type Attempt, type Choice, gpuText } from '../domain/attempt.ts';
 import { affords, usd } from '../domain/budget.ts';
-import {
-  classifyCreateRefusal,
-  contractMismatch,
-  type Failure,
-  failureOf,
-  settleBlame,
-} from '../domain/failure.ts';
+import { classifyCreateRefusal, contractMismatch, type Failure, failureOf } from '../domain/failure.ts';
+import { blame } from './blame.ts';
 import { startGivingBack } from './give-back.ts';
 import { create, quick, watch } from './policies.ts';
 import { forecastOf, type Rental } from './rental.ts';
 
 /** How long a failed attempt's DELETE may stay unanswered before the next offer is tried all the same. */
 const DELETE_PATIENCE_MS = 60_000;
+/** What is nobody's fault (429, 5xx) passes; the next offer would meet it too. */
+const NOBODY_PAUSE_MS = 5_000;
 /** Grants that found their machine taken cost nothing, but they do not go on for ever. */
 const TRIES_PER_ATTEMPT = 5;
 
@@ -65,6 +62,8 @@ async function rentUntilReady(
     }
     last = failure;
     if (failure.stop) return failure;
+    if (failure.whose === 'nobody')
+      await sleep(NOBODY_PAUSE_MS, { summary: 'nobody’s fault: wait before the next offer' });
   }
   return last;
 }
@@ -89,7 +88,7 @@ async function tryOffer(
     else startGivingBack(rental, attempt);
     return null;
   }
-  const judged = settleBlame(failure, earlierKinds(rental, attempt));
+  const judged = await blame(rental, attempt, failure);
   rental.fail(attempt, judged);
   startGivingBack(rental, attempt);
   await condition(
@@ -307,14 +306,6 @@ function becomeReady(rental: Rental, attempt: Attempt): void {
 function enter(rental: Rental, attempt: Attempt, phase: Attempt['phase']): void {
   attempt.phase = phase;
   rental.publish();
-}
-
-function earlierKinds(rental: Rental, attempt: Attempt): string[] {
-  return rental.state.attempts.flatMap((earlier) =>
-    earlier.failure !== null && earlier.choice.machineId !== attempt.choice.machineId
-      ? [earlier.failure.kind]
-      : [],
-  );
 }
 
 /** Nothing more can be tried: the session ends, and says whose fault it was. */

@@ -3,6 +3,7 @@ import type { SuperviseResult } from '../activities/supervise-instance.ts';
 import type { Attempt } from '../domain/attempt.ts';
 import { budgetMoment } from '../domain/budget.ts';
 import { failureOf } from '../domain/failure.ts';
+import { blame } from './blame.ts';
 import { startGivingBack } from './give-back.ts';
 import { watch } from './policies.ts';
 import type { Rental } from './rental.ts';
@@ -20,7 +21,7 @@ export async function serve(rental: Rental): Promise<boolean> {
     rental.learn(serving, seen.facts);
     rental.state.lastUsedAtMs = Math.max(rental.state.lastUsedAtMs ?? 0, seen.lastUsedAtMs);
     rental.state.health = seen.health;
-    decide(rental, serving, seen);
+    await decide(rental, serving, seen);
     rental.publish();
     if (isHistoryLong(rental) && mayContinueAsNew(rental)) return true;
   }
@@ -63,7 +64,7 @@ function superviseSlice(rental: Rental, serving: Attempt): Promise<SuperviseResu
   });
 }
 
-function decide(rental: Rental, serving: Attempt, seen: SuperviseResult): void {
+async function decide(rental: Rental, serving: Attempt, seen: SuperviseResult): Promise<void> {
   switch (seen.kind) {
     case 'slice-over':
     case 'price-changed':
@@ -75,15 +76,15 @@ function decide(rental: Rental, serving: Attempt, seen: SuperviseResult): void {
       return;
     case 'unhealthy':
     case 'lost':
-      giveUp(rental, serving, seen);
+      await giveUp(rental, serving, seen);
   }
 }
 
 /** Destroyed before another is rented, never restarted; replaced only when that was asked for. */
-function giveUp(rental: Rental, serving: Attempt, seen: SuperviseResult): void {
-  const failure = seen.failure ?? failureOf('vanished');
+async function giveUp(rental: Rental, serving: Attempt, seen: SuperviseResult): Promise<void> {
+  const failure = await blame(rental, serving, seen.failure ?? failureOf('vanished'));
   rental.fail(serving, failure);
-  if (!rental.request.replace) {
+  if (!rental.request.replace || failure.stop) {
     rental.begin({ outcome: seen.kind === 'lost' ? 'lost' : 'unhealthy', reason: failure.message });
     return;
   }
