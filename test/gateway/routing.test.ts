@@ -91,11 +91,13 @@ test('when the only instance refuses the connection the answer is 503, at once',
 });
 
 test('an instance that is listed again at once is not asked twice for one request', async () => {
-  const sessions = scriptedSessions();
-  await using edge = await startHttpEdge({ sessions: { ...sessions, markUnreachable: () => {} } });
+  const refusals: string[] = [];
+  const markUnreachable = (session: string) => void refusals.push(session);
+  await using edge = await startHttpEdge({ sessions: { ...scriptedSessions(), markUnreachable } });
   await serveNothing(edge);
   const answer = await edge.ask('/v1/chat/completions', { json: chat() });
   expect(answer.status).toBe(503);
+  expect(refusals).toEqual(['default']);
 });
 
 test('a model whose instance has just gone is 503, and another model does not answer for it', async () => {
