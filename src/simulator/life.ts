@@ -61,19 +61,22 @@ export class Life {
   start(contract: Contract): boolean {
     if (contract.intended === 'running' && !contract.isStartQueued) return true;
     const slice = this.#market.slices.get(contract.sliceKey);
-    if (slice === undefined || !this.#market.isFree(slice)) {
+    const isHeld = slice?.contractId === contract.id;
+    if (slice === undefined || (!isHeld && !this.#market.isFree(slice))) {
       contract.isStartQueued = true;
       this.#options.changed();
       return false;
     }
     this.#market.take(slice, contract.id);
-    this.#settle(contract);
     contract.isStartQueued = false;
     contract.intended = 'running';
     contract.current = 'running';
     contract.next = 'running';
     this.#cancel(contract, 'halt');
-    this.#schedule(contract, 'report', this.#random(contract).between(2, 6));
+    // A stop that has not come about is simply called off.
+    if (contract.actual !== 'running')
+      this.#schedule(contract, 'report', this.#random(contract).between(2, 6));
+    this.#options.changed();
     return true;
   }
 

@@ -19,7 +19,13 @@ export type Slice = {
 export type MarketState = { openedAt: number; offersMade: number; ticks: number; slices: Slice[] };
 
 /** A market second is `1 / timeScale` seconds of the wall clock. */
-export type MarketOptions = { readonly seed: number; readonly machines: number; readonly timeScale: number };
+export type MarketOptions = {
+  readonly seed: number;
+  readonly machines: number;
+  readonly timeScale: number;
+  /** How much faster than in a calm market offers leave and change price. */
+  readonly restlessness: number;
+};
 
 /**
  * The offers of all machines.
@@ -133,11 +139,11 @@ export class Market {
       return true;
     }
     if (slice.contractId !== null) return false;
-    if (dice < LEAVE_CHANCE) {
-      this.withdraw(slice, now + (300 + size * 2400) / this.#options.timeScale);
+    if (dice < LEAVE_CHANCE * this.#options.restlessness) {
+      this.withdraw(slice, now + (600 + size * 6600) / this.#options.timeScale);
       return true;
     }
-    if (dice > 1 - REPRICE_CHANCE) {
+    if (dice > 1 - REPRICE_CHANCE * this.#options.restlessness) {
       const machine = this.getMachine(slice.machineId);
       const wanted = slice.usdPerGpuHour * (0.93 + size * 0.14);
       const { usdPerHourLow, usdPerHourHigh } = machine.gpu;
@@ -185,6 +191,6 @@ export class Market {
 const FIRST_OFFER_ID = 21_000_000;
 const UNSAVED_OFFERS = 10_000;
 const TICK_SECONDS = 30;
-/** An offer stays for about four market hours and is away for half an hour: nine of ten are there. */
-const LEAVE_CHANCE = 0.002;
-const REPRICE_CHANCE = 0.004;
+/** In each tick. In a calm market an offer stays for most of a day, and is then away for up to two hours. */
+const LEAVE_CHANCE = 0.0004;
+const REPRICE_CHANCE = 0.0008;

@@ -63,7 +63,8 @@ export class World {
     const { seed, timeScale, machines, host, backend } = settings;
     this.settings = settings;
     this.#changed = changed;
-    this.market = new Market({ seed, machines, timeScale }, now, state?.market);
+    const restlessness = RESTLESSNESS[settings.profile];
+    this.market = new Market({ seed, machines, timeScale, restlessness }, now, state?.market);
     const accounts = state?.accounts ?? (mainKey === undefined ? undefined : { mainKey, accounts: [] });
     this.accounts = new Accounts({ key: settings.key, now, state: accounts });
     this.contracts = new Contracts(state?.contracts);
@@ -148,6 +149,7 @@ export class World {
   }
 }
 
+const RESTLESSNESS: Record<ProfileName, number> = { calm: 1, flaky: 3, hostile: 8 };
 const TICK_MS = 250;
 const MOVES_SAVED_SECONDS = 5;
 

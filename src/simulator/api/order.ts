@@ -88,9 +88,9 @@ function parseEnv(env: unknown): (readonly [string, string])[] | OrderProblem {
 
 function parseFlags(flags: string): (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = [];
-  for (const match of flags.matchAll(/-([ephvn])\s+("[^"]*"|'[^']*'|\S+)/g)) {
+  for (const match of flags.matchAll(/-([ephvn])\s+((?:"[^"]*"|'[^']*'|[^\s"'])+)/g)) {
     const [, flag, quoted = ''] = match;
-    const text = quoted.replace(/^["']|["']$/g, '');
+    const text = quoted.replaceAll(/["']/g, '');
     if (flag === 'e') {
       const [name = '', ...rest] = text.split('=');
       pairs.push([name, rest.join('=')]);
