@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Logger, pino } from 'pino';
+import { inject } from 'vitest';
+import type { LaunchInput } from '../../src/admin/schema.ts';
+import { connectSessions, type Sessions } from '../../src/client.ts';
+import { type Config, parseConfig } from '../../src/config.ts';
+import type { Policy } from '../../src/domain/policy.ts';
+import { type Installation, openInstallation } from '../../src/installation.ts';
+import { type HttpServer, startHttpServer } from '../../src/server.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts';
+import { connectClient } from '../../src/temporal/connection.ts';
+import { ensureNamespace } from '../../src/temporal/namespace.ts';
+import { type RunningWorker, startWorker } from '../../src/worker.ts';
+import { Api } from './api.ts';
+import { Books } from './books.ts';
+import { type Child, startServerProcess, startWorkerProcess } from './processes.ts';
+
+export type StackOptions = {
+  /** Its market: seed, time scale, faults from the start. */
+  readonly simulator?: SimulatorOptions;
+  /** Settings by their names, over the quick ones. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Durations that no setting names; they reach sessions launched through the server in this process. */
+  readonly policy?: Partial<Policy>;
+  /** `process`: as a child that can be killed; `none`: until `startWorker` is called. */
+  readonly worker?: 'inside' | 'process' | 'none';
+  /** Another Temporal server than the run's own. */
+  readonly temporalAddress?: string;
+};
+
+/** A whole installation: its own market, namespace and home, the real worker, the real HTTP server. */
+export type Stack = AsyncDisposable & {
+  readonly market: Simulator;
+  readonly api: Api;
+  readonly books: Books;
+  readonly owner: string;
+  readonly token: string;
+  readonly temporal: { readonly address: string; readonly namespace: string };
+  /** What a process of this installation is started with. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Every line logged in this process so far. */
+  readonly log: readonly string[];
+  /** What labels of this session begin with, for faults that shall meet it alone. */
+  labelPrefix(session: string): string;
+  /** Through `POST /_sim/faults`, as anybody would. */
+  faults(...scripts: readonly object[]): Promise<void>;
+  startWorker(): Promise<void>;
+  stopWorker(): Promise<void>;
+  /** A worker as a process of its own, polling. */
+  workerProcess(): Promise<Child>;
+  /** A server as a process of its own, answering, and how to talk to it. */
+  serverProcess(): Promise<Child & { readonly api: Api }>;
+};
+
+/**
+ * Waits are short and money is small; everything is waited for the same way as on the real market.
+ * Machines boot 300 times faster; dollars run by the wall clock.
+ */
+const QUICK_SETTINGS: Readonly<Record<string, string>> = {
+  LEASH_RATE_SCALE: '0',
+  LEASH_PORT: '0',
+  LEASH_LOG_LEVEL: 'info',
+  LEASH_SETTLE_SECONDS: '3',
+  LEASH_DRAIN_SECONDS: '1',
+  LEASH_METER_SECONDS: '2',
+  LEASH_TEARDOWN_MARGIN_SECONDS: '20',
+  VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: '1',
+  VASTAI_MAX_SEARCH_RETRIES: '1',
+};
+
+const QUICK_POLICY: Partial<Policy> = {
+  bootLookMs: 400,
+  absenceGapMs: 400,
+  searchPauseMs: 300,
+  portGraceMs: 1_500,
+  lostGapMs: 500,
+  heartbeatMs: 1_000,
+  heartbeatTimeoutMs: 5_000,
+};
+
+const QUICK_MARKET: SimulatorOptions = { timeScale: 300, rateScale: 0, machines: 300, seed: 1 };
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const home = mkdtempSync(join(tmpdir(), 'leash-scenario-'));
+  const closing = new AsyncDisposableStack();
+  closing.defer(() => rmSync(home, { recursive: true, force: true }));
+  try {
+    return await raise(options, home, closing);
+  } catch (error) {
+    await closing.disposeAsync();
+    throw error;
+  }
+}
+
+async function raise(options: StackOptions, home: string, closing: AsyncDisposableStack): Promise<Stack> {
+  const address = options.temporalAddress ?? inject('temporalAddress');
+  const namespace = `scenario-${randomBytes(5).toString('hex')}`;
+  const market = await startSimulator({ ...QUICK_MARKET, ...options.simulator });
+  closing.defer(() => market.close());
+  await prepareNamespace(address, namespace);
+  const environment = {
+    ...QUICK_SETTINGS,
+    ...options.settings,
+    VASTAI_API_URL: market.url,
+    VASTAI_API_KEY: market.key,
+    LEASH_HOME: home,
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: namespace,
+  };
+  const config = parseConfig(environment);
+  const installation = openInstallation({ home });
+  const log: string[] = [];
+  const logger = pino({ level: config.LEASH_LOG_LEVEL }, { write: (line) => log.push(line) });
+  const given = { config, installation, address, namespace, logger };
+
+  const worker = new WorkerHere(given);
+  closing.defer(() => worker.stop());
+  if (options.worker === undefined || options.worker === 'inside') await worker.start();
+  const { sessions, server } = await startServerHere(given, { ...QUICK_POLICY, ...options.policy });
+  closing.defer(() => sessions.close());
+  closing.defer(() => server.close());
+
+  const processes: Child[] = [];
+  closing.defer(async () => {
+    await Promise.all(processes.map((child) => child.kill()));
+  });
+  const workerProcess = async () => {
+    const child = await startWorkerProcess(environment);
+    processes.push(child);
+    return child;
+  };
+  if (options.worker === 'process') await workerProcess();
+
+  return {
+    market,
+    api: new Api(server.url, installation.adminToken),
+    books: new Books(market.url, installation.owner),
+    owner: installation.owner,
+    token: installation.adminToken,
+    temporal: { address, namespace },
+    environment,
+    log,
+    labelPrefix: (session) => `leash.${installation.owner}.${session}.`,
+    faults: (...scripts) => addFaults(market.url, scripts),
+    startWorker: () => worker.start(),
+    stopWorker: () => worker.stop(),
+    workerProcess,
+    serverProcess: async () => {
+      const child = await startServerProcess(environment);
+      processes.push(child);
+      return { ...child, api: new Api(child.url, installation.adminToken) };
+    },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+async function prepareNamespace(address: string, namespace: string): Promise<void> {
+  const { connection, close } = await connectClient({ address, namespace });
+  await ensureNamespace(connection, namespace).finally(close);
+}
+
+type Given = {
+  config: Config;
+  installation: Installation;
+  address: string;
+  namespace: string;
+  logger: Logger;
+};
+
+async function startServerHere(
+  given: Given,
+  policy: Partial<Policy>,
+): Promise<{ sessions: Sessions; server: HttpServer }> {
+  const sessions = await connectSessions({ ...given, policy });
+  try {
+    return { sessions, server: await startHttpServer({ ...given, sessions, drainMs: 1_000 }) };
+  } catch (error) {
+    await sessions.close();
+    throw error;
+  }
+}
+
+/** The worker in this process; safe to stop twice. */
+class WorkerHere {
+  readonly #given: Given;
+  #running: RunningWorker | null = null;
+
+  constructor(given: Given) {
+    this.#given = given;
+  }
+
+  async start(): Promise<void> {
+    this.#running ??= await startWorker(this.#given);
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = null;
+    await running?.stop();
+  }
+}
+
+async function addFaults(marketUrl: string, scripts: readonly object[]): Promise<void> {
+  const answer = await fetch(`${marketUrl}/_sim/faults`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ add: scripts }),
+    signal: AbortSignal.timeout(5_000),
+  });
+  if (!answer.ok) throw new Error(`The simulator refuses these faults: ${await answer.text()}`);
+}
+
+/** A launch that lasts as long as the test wants it, and whose waits are short. */
+export function aLaunch(set: LaunchInput = {}): LaunchInput {
+  return { keep_alive_minutes: 10, budget_usd: 1, max_lifetime_minutes: 60, ...set };
+}
