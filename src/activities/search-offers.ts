@@ -14,6 +14,7 @@ import type { Deps } from './deps.ts';
 export type SearchOrder = {
   readonly request: SessionRequest;
   readonly maxStartupMs: number;
+  readonly bootTimeFactor: number;
   readonly timeoutMs: number;
   readonly blockedMachines: readonly number[];
 };
@@ -32,6 +33,7 @@ const CHOICES_MAX = 16;
 export async function searchOffers(deps: Deps, order: SearchOrder): Promise<SearchResult> {
   const need = needOf(order.request, {
     maxStartupMs: order.maxStartupMs,
+    bootTimeFactor: order.bootTimeFactor,
     blockedMachines: order.blockedMachines,
     weights: deps.scoreWeights ?? DEFAULT_SCORE_WEIGHTS,
   });

@@ -4,6 +4,8 @@
  */
 export type Policy = {
   readonly maxStartupMs: number;
+  /** Share of the computed boot time to reckon with: below 1 on a market whose machines boot faster. */
+  readonly bootTimeFactor: number;
   readonly maxAttempts: number;
   readonly launchMs: number;
   readonly settleMs: number;
@@ -55,6 +57,7 @@ export function policyOf(settings: PolicySettings): Policy {
   const healthIntervalMs = settings.VASTAI_HEALTH_CHECK_INTERVAL_SECONDS * SECOND;
   return {
     maxStartupMs: settings.VASTAI_MAX_STARTUP_TIME_MINUTES * MINUTE,
+    bootTimeFactor: 1,
     maxAttempts: settings.LEASH_MAX_ATTEMPTS,
     launchMs: settings.LEASH_LAUNCH_MINUTES * MINUTE,
     settleMs: settings.LEASH_SETTLE_SECONDS * SECOND,

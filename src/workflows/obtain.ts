@@ -380,6 +380,7 @@ class Shelf {
     const found: SearchResult = await quick({ summary: 'search offers' }).searchOffers({
       request,
       maxStartupMs: policy.maxStartupMs,
+      bootTimeFactor: policy.bootTimeFactor,
       timeoutMs: policy.searchTimeoutMs,
       blockedMachines: state.blockedMachines,
     });
