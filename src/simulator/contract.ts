@@ -145,3 +145,10 @@ export function stateOf(contract: Contract): string {
 export function isAlive(contract: Contract): boolean {
   return contract.destroyedAt === null;
 }
+
+/** Its container was being started when the simulator ended: nothing is pending, and it does not run yet. */
+export function wasStarting({ actual, hasImage, intended, pending }: Contract): boolean {
+  const isBetween = actual === 'created' || actual === 'rebooting' || actual === 'recycling';
+  const isAwaited = pending.some(({ what }) => what === 'report' || what === 'pulled' || what === 'start');
+  return isBetween && hasImage && intended === 'running' && !isAwaited;
+}

@@ -1,22 +1,15 @@
 import type { ContractOrder } from './contract.ts';
+import type { Machine } from './machine.ts';
 import { seededRandom } from './random.ts';
 
-/** Compressed sizes as registries report them, GB. */
-const KNOWN_GB: readonly (readonly [part: string, gb: number])[] = [
-  ['vllm/vllm-openai', 9.6],
-  ['vastai/vllm', 10.4],
-  ['vastai/pytorch', 7.8],
-  ['vastai/base-image', 3.1],
-  ['pytorch/pytorch', 4.2],
-  ['nvidia/cuda', 2.6],
-  ['tensorflow/tensorflow', 3.4],
-  ['ubuntu', 0.03],
-];
-
-/** Bytes that pulling an image brings over the host's line. */
-export function imageBytes(image: string): number {
-  const known = KNOWN_GB.find(([part]) => image.includes(part));
-  return (known?.[1] ?? seededRandom(0, 'image', image).between(0.8, 6)) * 1e9;
+/** What it takes a machine to get an image, in market time: lines give three quarters of what they promise. */
+export function pullOf(image: string, machine: Machine) {
+  const bytes = imageBytes(image);
+  return {
+    bytes,
+    downloadSeconds: (bytes * 8) / (machine.downloadMbps * 0.75 * 1e6),
+    unpackSeconds: (bytes * 2) / (machine.diskMbPerSecond * 1e6),
+  };
 }
 
 /**
@@ -34,3 +27,21 @@ export function weightsBytes(order: ContractOrder): number {
       : 2;
   return Math.min(Number(size[1]), 500) * 1e9 * bytesPerParameter;
 }
+
+/** Bytes that pulling an image brings over the host's line. */
+function imageBytes(image: string): number {
+  const known = KNOWN_GB.find(([part]) => image.includes(part));
+  return (known?.[1] ?? seededRandom(0, 'image', image).between(0.8, 6)) * 1e9;
+}
+
+/** Compressed sizes as registries report them, GB. */
+const KNOWN_GB: readonly (readonly [part: string, gb: number])[] = [
+  ['vllm/vllm-openai', 9.6],
+  ['vastai/vllm', 10.4],
+  ['vastai/pytorch', 7.8],
+  ['vastai/base-image', 3.1],
+  ['pytorch/pytorch', 4.2],
+  ['nvidia/cuda', 2.6],
+  ['tensorflow/tensorflow', 3.4],
+  ['ubuntu', 0.03],
+];

@@ -1,10 +1,17 @@
 import { closeBooks, settle } from './books.ts';
 import { LATER_FAULTS, OVERCHARGE, pullTrouble, startTrouble } from './boot-trouble.ts';
 import type { Containers } from './containers.ts';
-import { type Contract, type DestroyedBy, hasFault, type LifeEvent, type Pending } from './contract.ts';
+import {
+  type Contract,
+  type DestroyedBy,
+  hasFault,
+  type LifeEvent,
+  type Pending,
+  wasStarting,
+} from './contract.ts';
 import type { Contracts } from './contracts.ts';
 import type { MachineFault } from './fault-kinds.ts';
-import { imageBytes, weightsBytes } from './images.ts';
+import { pullOf, weightsBytes } from './images.ts';
 import type { Market } from './market.ts';
 import { type Random, seededRandom } from './random.ts';
 
@@ -53,6 +60,7 @@ export class Life {
   async resume(): Promise<void> {
     for (const contract of this.#contracts.alive()) {
       if (contract.actual === 'running') await this.#startContainer(contract, { resumed: true });
+      else if (wasStarting(contract)) this.#schedule(contract, 'start', 1);
       this.#arm(contract);
     }
   }
@@ -106,9 +114,10 @@ export class Life {
 
   /** A DELETE was accepted: the instance is gone in a moment, or after it has lingered (wall-clock seconds). */
   destroy(contract: Contract, by: DestroyedBy, lingerSeconds: number | null): void {
-    contract.destroyAcceptedAt ??= this.#now();
+    if (contract.destroyAcceptedAt !== null) return;
+    contract.destroyAcceptedAt = this.#now();
     contract.destroyedBy ??= by;
-    if (contract.pending.some(({ what }) => what === 'gone')) return;
+    this.#cancel(contract, 'gone');
     if (lingerSeconds !== null) this.#schedule(contract, 'gone', lingerSeconds, { isMarketTime: false });
     else this.#schedule(contract, 'gone', this.#random(contract).between(0.5, 3));
   }
@@ -182,7 +191,7 @@ export class Life {
     this.#settle(contract);
     const random = this.#random(contract);
     if (contract.hasImage) {
-      if (contract.actual === null) contract.actual = 'created';
+      if (contract.actual === null || contract.actual === 'loading') contract.actual = 'created';
       this.#schedule(contract, 'start', random.between(1, 4));
       return;
     }
@@ -193,17 +202,14 @@ export class Life {
       this.#schedule(contract, 'give-up', GIVE_UP_SECONDS);
       return;
     }
-    const machine = this.#market.getMachine(contract.machineId);
-    const bytes = imageBytes(contract.order.image);
-    const downloading = (bytes * 8) / (machine.downloadMbps * 0.75 * 1e6);
-    const unpacking = (bytes * 2) / (machine.diskMbPerSecond * 1e6);
+    const pull = pullOf(contract.order.image, this.#market.getMachine(contract.machineId));
     if (hasFault(contract, 'stuck-loading')) {
-      this.#download(contract, bytes / 3, downloading);
+      this.#download(contract, pull.bytes / 3, pull.downloadSeconds);
       this.#schedule(contract, 'give-up', GIVE_UP_SECONDS);
       return;
     }
-    this.#download(contract, bytes, downloading);
-    this.#schedule(contract, 'pulled', downloading + unpacking + random.between(2, 6));
+    this.#download(contract, pull.bytes, pull.downloadSeconds);
+    this.#schedule(contract, 'pulled', pull.downloadSeconds + pull.unpackSeconds + random.between(2, 6));
   }
 
   #pulled(contract: Contract): void {

@@ -21,6 +21,8 @@ export type SimulatorOptions = {
   readonly timeScale?: number | undefined;
   readonly rateScale?: number | undefined;
   readonly profile?: ProfileName | undefined;
+  /** How much offers come, go and change price, 1 as in a calm market; left out: as the profile has it. */
+  readonly restlessness?: number | undefined;
   readonly backend?: 'fake' | 'process' | Backend | undefined;
   readonly key?: string | undefined;
   readonly stateFile?: string | undefined;
@@ -121,6 +123,7 @@ async function settingsFrom(options: SimulatorOptions): Promise<WorldSettings> {
     timeScale: options.timeScale ?? 60,
     rateScale: options.rateScale ?? 1,
     profile: options.profile ?? 'calm',
+    restlessness: options.restlessness,
     backend: await findBackend(options.backend ?? 'fake'),
     key: options.key,
     logFile: options.logFile,

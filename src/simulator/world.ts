@@ -22,6 +22,8 @@ export type WorldSettings = {
   readonly timeScale: number;
   readonly rateScale: number;
   readonly profile: ProfileName;
+  /** How much offers move, 1 as in a calm market; undefined: as the profile has it. */
+  readonly restlessness: number | undefined;
   readonly backend: Backend;
   readonly key: string | undefined;
   readonly logFile: string | undefined;
@@ -63,7 +65,7 @@ export class World {
     const { seed, timeScale, machines, host, backend } = settings;
     this.settings = settings;
     this.#changed = changed;
-    const restlessness = RESTLESSNESS[settings.profile];
+    const restlessness = settings.restlessness ?? RESTLESSNESS[settings.profile];
     this.market = new Market({ seed, machines, timeScale, restlessness }, now, state?.market);
     const accounts = state?.accounts ?? (mainKey === undefined ? undefined : { mainKey, accounts: [] });
     this.accounts = new Accounts({ key: settings.key, now, state: accounts });

@@ -20,7 +20,7 @@ export function parseOrder(body: Readonly<Record<string, unknown>>): ContractOrd
   if (scripts > 4096)
     return problem('invalid_args', 'args, args_str and onstart together exceed 4096 characters');
   return {
-    label: parsed.data.label ?? null,
+    label: parsed.data.label || null,
     image: image || `template/${template_hash_id ?? template_id}`,
     onstart: onstart ?? null,
     args: allArgs,
