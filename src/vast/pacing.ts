@@ -19,11 +19,10 @@ export const VAST_CALLS = [
 export type VastCall = (typeof VAST_CALLS)[number];
 
 /**
- * Least time between two calls, ms: Vast's documented thresholds. Search is a budget of ten a minute instead.
- * Label, start and stop are one endpoint (`PUT /instances/{id}/`) and share one queue.
+ * Least time between two calls, ms: Vast's documented thresholds; of search, the window of its budget. Label, start and stop are one endpoint (`PUT /instances/{id}/`) and share one queue.
  */
 const THRESHOLD_MS = {
-  search: 6_000,
+  search: 60_000,
   create: 4_500,
   list: 1_000,
   show: 2_000,
@@ -36,6 +35,9 @@ const THRESHOLD_MS = {
   volumes: 5_500,
 } as const;
 type Endpoint = keyof typeof THRESHOLD_MS;
+
+/** Search is a budget instead of an interval: ten calls in a minute, which may come at once. */
+const CALLS_PER_WINDOW: { readonly [endpoint in Endpoint]?: number } = { search: 10 };
 
 /** Calls leave evenly and arrive a little unevenly: without this, a threshold kept exactly is sometimes broken. */
 const MARGIN = 1.03;
@@ -74,7 +76,12 @@ export function createPacer({
     const endpoint = endpointOf(call);
     const known = queues.get(endpoint);
     if (known) return known;
-    const made = createQueue({ intervalMs: THRESHOLD_MS[endpoint] * rateScale, queueMax, random });
+    const made = createQueue({
+      calls: CALLS_PER_WINDOW[endpoint] ?? 1,
+      windowMs: THRESHOLD_MS[endpoint] * rateScale,
+      queueMax,
+      random,
+    });
     queues.set(endpoint, made);
     return made;
   };
@@ -96,8 +103,15 @@ type Queue = {
 };
 
 /** Times in here are of the monotonic clock: a step of the wall clock must neither stall nor flood. */
-function createQueue(options: { intervalMs: number; queueMax: number; random: () => number }): Queue {
-  const { intervalMs, queueMax, random } = options;
+function createQueue(options: {
+  calls: number;
+  windowMs: number;
+  queueMax: number;
+  random: () => number;
+}): Queue {
+  const { calls, windowMs, queueMax, random } = options;
+  /** When the newest calls were admitted, oldest first; never more than a window holds. */
+  const admitted: number[] = [];
   const waiting: (() => void)[] = [];
   let nextAt = Number.NEGATIVE_INFINITY;
   let heldUntil = Number.NEGATIVE_INFINITY;
@@ -113,7 +127,10 @@ function createQueue(options: { intervalMs: number; queueMax: number; random: ()
         timer = setTimeout(admit, Math.ceil(waitMs));
         return;
       }
-      nextAt = performance.now() + intervalMs * MARGIN;
+      admitted.push(performance.now());
+      if (admitted.length > calls) admitted.shift();
+      const [oldest] = admitted;
+      if (oldest !== undefined && admitted.length === calls) nextAt = oldest + windowMs * MARGIN;
       waiting.shift()?.();
     }
   };
@@ -158,7 +175,7 @@ function createQueue(options: { intervalMs: number; queueMax: number; random: ()
       const now = performance.now();
       // Calls in flight together are refused together: one refusal, not several in a row.
       if (now >= heldUntil) refusalsInARow += 1;
-      const backOffMs = Math.max(intervalMs, HOLD_MS_MIN) * 2 ** Math.min(refusalsInARow - 1, 16);
+      const backOffMs = Math.max(windowMs / calls, HOLD_MS_MIN) * 2 ** Math.min(refusalsInARow - 1, 16);
       const holdMs = Math.max(Math.min(backOffMs, HOLD_MS_MAX), retryAfterMs ?? 0) * (1 + 0.25 * random());
       heldUntil = Math.max(heldUntil, now + holdMs);
     },

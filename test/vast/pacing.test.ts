@@ -32,6 +32,16 @@ test('endpoints do not wait for each other, but label, start and stop are one', 
   await expect(pacer.awaitTurn('stop', { deadlineMs: soon() })).rejects.toThrow(NoTurn);
 });
 
+test('ten searches may come at once, and the eleventh waits until the first is a minute old', async () => {
+  const pacer = createPacer({ rateScale: 0.01 });
+  const startedAt = performance.now();
+  for (let searches = 0; searches < 10; searches += 1)
+    await pacer.awaitTurn('search', { deadlineMs: soon() });
+  expect(performance.now() - startedAt).toBeLessThan(500);
+  await pacer.awaitTurn('search', { deadlineMs: soon() });
+  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(600);
+});
+
 test('without a scale for rates nobody waits', async () => {
   const pacer = createPacer({ rateScale: 0 });
   for (let calls = 0; calls < 100; calls += 1)
