@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { ownerPrefix } from './domain/label.ts';
-import { periodStart, reservationKey } from './domain/ledger.ts';
+import { parseLabel } from './domain/label.ts';
+import { lookBackStart, reservationKey } from './domain/ledger.ts';
 import type { Installation } from './installation.ts';
 import { withDeadline } from './temporal/connection.ts';
 import type { VastClient } from './vast/client.ts';
@@ -88,7 +88,11 @@ export async function openLedger(open: {
   );
 }
 
-/** The provider's charges of the period for our labels, and the budgets of sessions that are still open. */
+/**
+ * The provider's charges of the period for our labels, and the budgets of sessions that are still open.
+ *
+ * What an open session was charged is left out: its reservation covers that, and its receipt will add it.
+ */
 async function whatWasSpent(open: {
   temporal: Client;
   vast: VastClient;
@@ -97,15 +101,17 @@ async function whatWasSpent(open: {
 }): Promise<RebuildOrder> {
   const { temporal, vast, binding } = open;
   const nowMs = Date.now();
-  const fromMs = Math.max(
-    nowMs - LOOK_BACK_MS_MAX,
-    periodStart(open.period, nowMs - LOOK_BACK_MS_MAX, nowMs),
-  );
+  const fromMs = lookBackStart(open.period, nowMs) ?? nowMs - LOOK_BACK_MS_MAX;
   const rows = await vast.listCharges({ fromMs, toMs: nowMs + 86_400_000 });
+  const sessions = await openSessions(temporal, binding.owner);
+  const openKeys = new Set(sessions.map(({ key }) => key));
   const spentUsd = rows
-    .filter(({ label }) => label?.startsWith(ownerPrefix(binding.owner)))
+    .filter(({ label }) => {
+      const parsed = parseLabel(label);
+      return parsed?.owner === binding.owner && !openKeys.has(reservationKey(parsed));
+    })
     .reduce((sum, { usd }) => sum + usd.total, 0);
-  return { spentUsd, open: await openSessions(temporal, binding.owner) };
+  return { spentUsd, open: sessions };
 }
 
 async function openSessions(temporal: Client, owner: string): Promise<RebuildOrder['open']> {
@@ -113,8 +119,10 @@ async function openSessions(temporal: Client, owner: string): Promise<RebuildOrd
   const query = "WorkflowType = 'gpuSession' AND ExecutionStatus = 'Running'";
   for await (const { workflowId, memo, startTime } of temporal.workflow.list({ query })) {
     const session = sessionOfWorkflowId(workflowId);
-    const { run, request, owner: theirs } = (memo ?? {}) as Partial<SessionMemo>;
+    const known = (memo ?? {}) as Partial<SessionMemo>;
+    const { run, request, owner: theirs } = known;
     if (session === null || run === undefined || request === undefined || theirs !== owner) continue;
+    if (!mayHoldInstances(known)) continue;
     open.push({
       key: reservationKey({ owner, session, run }),
       session,
@@ -123,6 +131,14 @@ async function openSessions(temporal: Client, owner: string): Promise<RebuildOrd
     });
   }
   return open;
+}
+
+/**
+ * Whether a session may have been taken on. One that only searches asks for its money itself, before its first
+ * offer or with its next: were it given a reservation here, those still waiting for one would exceed the limit.
+ */
+function mayHoldInstances({ claims, state }: Partial<SessionMemo>): boolean {
+  return (claims?.length ?? 0) > 0 || (state !== 'SEARCHING' && state !== 'IDLE');
 }
 
 async function ledgerMemo(temporal: Client, owner: string): Promise<LedgerMemo | null> {

@@ -27,6 +27,8 @@ export type Reservation = {
   readonly capUsd: number;
   readonly openedAtMs: number;
   readonly attempts: Readonly<Record<string, BookedAttempt>>;
+  /** Given back to a ledger that started anew: what it booked before is not known, so it counts whole. */
+  readonly hasLostBookings: boolean;
 };
 
 export type BookedAttempt = {
@@ -37,6 +39,8 @@ export type BookedAttempt = {
   readonly isSpent: boolean;
   /** The create was answered or called off: the machine is free for others. */
   readonly isAnswered: boolean;
+  /** Called off before anybody took its create up: none was sent, nor ever will be. */
+  readonly isCalledOff: boolean;
   /** Set when the attempt's instance is gone: what it cost. */
   readonly endedAtMs: number | null;
   readonly usd: number | null;
@@ -99,7 +103,7 @@ export function reserve(
   if (state.reservations[want.key] !== undefined) return { state, answer: { kind: 'reserved', numbers } };
   if (state.closedKeys.includes(want.key)) return { state, answer: { kind: 'closed', numbers } };
   if (!state.isRebuilt) return { state, answer: { kind: 'not-rebuilt', numbers } };
-  if (cents(numbers.spentUsd + numbers.reservedUsd + want.capUsd) > cents(state.limitUsd)) {
+  if (!hasRoom(numbers, want.capUsd)) {
     return { state, answer: { kind: 'over-budget', numbers } };
   }
   const reservation: Reservation = {
@@ -107,12 +111,18 @@ export function reserve(
     capUsd: want.capUsd,
     openedAtMs: want.nowMs,
     attempts: {},
+    hasLostBookings: false,
   };
   const after = { ...state, reservations: { ...state.reservations, [want.key]: reservation } };
   return { state: after, answer: { kind: 'reserved', numbers: numbersOf(after) } };
 }
 
-/** Books an attempt at its offer's price and gives it the machine, if nobody else is renting that machine. */
+/**
+ * Books an attempt at its offer's price and gives it the machine, if nobody else is renting that machine.
+ *
+ * A workflow that was reset asks again under the same number and may want another machine by then: it gets
+ * that one while the grant is unspent, and another offer to try once it is not.
+ */
 export function grant(
   state: LedgerState,
   want: {
@@ -125,7 +135,9 @@ export function grant(
 ): Step<GrantAnswer> {
   const reservation = state.reservations[want.key];
   if (reservation === undefined) return { state, answer: { kind: 'closed' } };
-  if (reservation.attempts[want.attempt] !== undefined) return { state, answer: { kind: 'granted' } };
+  const before = reservation.attempts[want.attempt];
+  if (before?.machineId === want.machineId) return { state, answer: { kind: 'granted' } };
+  if (before?.isSpent === true) return { state, answer: { kind: 'machine-taken', by: want.key } };
   const holder = holderOf(state, want.machineId);
   if (holder !== null) return { state, answer: { kind: 'machine-taken', by: holder } };
   const booked: BookedAttempt = {
@@ -134,6 +146,7 @@ export function grant(
     sinceMs: want.nowMs,
     isSpent: false,
     isAnswered: false,
+    isCalledOff: false,
     endedAtMs: null,
     usd: null,
   };
@@ -162,8 +175,9 @@ export function callOff(
 ): Step<CallOffAnswer> {
   const booked = state.reservations[want.key]?.attempts[want.attempt];
   if (booked === undefined) return { state, answer: { kind: 'may-be-sent' } };
+  if (booked.isCalledOff) return { state, answer: { kind: 'never-sent' } };
   if (booked.isSpent) return { state, answer: { kind: 'may-be-sent' } };
-  const off = { ...booked, isSpent: true, isAnswered: true, usd: 0 };
+  const off = { ...booked, isSpent: true, isAnswered: true, isCalledOff: true, usd: 0 };
   return { state: withAttempt(state, want.key, want.attempt, off), answer: { kind: 'never-sent' } };
 }
 
@@ -199,7 +213,7 @@ export function endAttempt(
   });
 }
 
-/** Closes a reservation with what the session cost; without a figure, with what its bookings come to. */
+/** Closes a reservation with what the session cost; without a sound figure, with what its bookings come to. */
 export function close(
   before: LedgerState,
   end: { readonly key: string; readonly usd: number | null; readonly nowMs: number },
@@ -207,7 +221,8 @@ export function close(
   const state = rollPeriod(before, end.nowMs);
   if (state.closedKeys.includes(end.key)) return state;
   const reservation = state.reservations[end.key];
-  const usd = end.usd ?? (reservation === undefined ? 0 : bookedUsd(reservation, end.nowMs));
+  const booked = reservation === undefined ? 0 : bookedUsd(reservation, end.nowMs);
+  const usd = isMoney(end.usd) ? end.usd : booked;
   const { [end.key]: _closed, ...reservations } = state.reservations;
   return {
     ...state,
@@ -240,9 +255,11 @@ export function rebuild(
   if (before.isRebuilt) return before;
   const reservations = { ...before.reservations };
   for (const { key, session, capUsd, openedAtMs } of found.open) {
-    reservations[key] ??= { session, capUsd, openedAtMs, attempts: {} };
+    if (before.closedKeys.includes(key)) continue;
+    reservations[key] ??= { session, capUsd, openedAtMs, attempts: {}, hasLostBookings: true };
   }
-  return { ...before, spentUsd: Math.max(before.spentUsd, found.spentUsd), reservations, isRebuilt: true };
+  // What closed since it started anew may not be among the charges yet, which lag: counted twice over not at all.
+  return { ...before, spentUsd: before.spentUsd + found.spentUsd, reservations, isRebuilt: true };
 }
 
 export function numbersOf(state: LedgerState): LedgerNumbers {
@@ -262,10 +279,16 @@ export function periodStart(period: string, startedMs: number, nowMs: number): n
     const now = new Date(nowMs);
     return Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1);
   }
-  const days = /^([1-9][0-9]*)d$/.exec(period)?.[1];
-  if (days === undefined) return startedMs;
-  const lengthMs = Number(days) * MS_PER_DAY;
+  const lengthMs = lengthOf(period);
+  if (lengthMs === null) return startedMs;
   return startedMs + Math.max(0, Math.floor((nowMs - startedMs) / lengthMs)) * lengthMs;
+}
+
+/** From when on charges must be read to know what a period has spent whose start was lost; null: all there are. */
+export function lookBackStart(period: string, nowMs: number): number | null {
+  if (period === 'month') return periodStart(period, nowMs, nowMs);
+  const lengthMs = lengthOf(period);
+  return lengthMs === null ? null : nowMs - lengthMs;
 }
 
 /** When the running period ends, epoch ms; null when it never does. */
@@ -274,17 +297,37 @@ export function periodEnd(state: Pick<LedgerState, 'period' | 'periodStartMs'>):
     const start = new Date(state.periodStartMs);
     return Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + 1, 1);
   }
-  const days = /^([1-9][0-9]*)d$/.exec(state.period)?.[1];
-  return days === undefined ? null : state.periodStartMs + Number(days) * MS_PER_DAY;
+  const lengthMs = lengthOf(state.period);
+  return lengthMs === null ? null : state.periodStartMs + lengthMs;
 }
 
 /** What a reservation's bookings come to; an attempt that was granted and never sent costs nothing. */
 export function bookedUsd(reservation: Reservation, nowMs: number): number {
+  const known = knownUsd(reservation, nowMs);
+  return reservation.hasLostBookings ? Math.max(reservation.capUsd, known) : known;
+}
+
+function knownUsd(reservation: Reservation, nowMs: number): number {
   return Object.values(reservation.attempts).reduce((sum, booked) => {
     if (booked.usd !== null) return sum + booked.usd;
     if (!booked.isSpent) return sum;
     return sum + (booked.usdPerHour * Math.max(0, nowMs - booked.sinceMs)) / MS_PER_HOUR;
   }, 0);
+}
+
+/** Whatever is not a sound sum of money has no room: a NaN that got in would let everything in after it. */
+function hasRoom({ spentUsd, reservedUsd, limitUsd }: LedgerNumbers, capUsd: number): boolean {
+  return isMoney(capUsd) && microUsd(spentUsd + reservedUsd + capUsd) <= microUsd(limitUsd);
+}
+
+function isMoney(usd: number | null): usd is number {
+  return usd !== null && Number.isFinite(usd) && usd >= 0;
+}
+
+/** Length of an `<n>d` period; null for the others. */
+function lengthOf(period: string): number | null {
+  const days = /^([1-9][0-9]*)d$/.exec(period)?.[1];
+  return days === undefined ? null : Number(days) * MS_PER_DAY;
 }
 
 function holderOf(state: LedgerState, machineId: number): string | null {
@@ -303,7 +346,7 @@ function withAttempt(state: LedgerState, key: string, attempt: number, booked: B
   return { ...state, reservations: { ...state.reservations, [key]: { ...reservation, attempts } } };
 }
 
-/** Money is compared in ten-thousandths of a cent, so that sums of fractions do not refuse what fits exactly. */
-function cents(usd: number): number {
+/** Money is compared in millionths of a dollar, so that sums of fractions do not refuse what fits exactly. */
+function microUsd(usd: number): number {
   return Math.round(usd * 1_000_000);
 }

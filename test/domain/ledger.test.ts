@@ -1,0 +1,422 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  bookedUsd,
+  callOff,
+  close,
+  configure,
+  emptyLedger,
+  endAttempt,
+  grant,
+  type LedgerState,
+  noteAnswered,
+  numbersOf,
+  rebuild,
+  reservationKey,
+  reserve,
+  spendGrant,
+} from '../../src/domain/ledger.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW_MS = Date.UTC(2026, 2, 10, 12);
+const A = reservationKey({ owner: 'ownerowner', session: 'a', run: 'runrunrun1' });
+const B = reservationKey({ owner: 'ownerowner', session: 'b', run: 'runrunrun2' });
+
+/** Rebuilt and without a period, so that only what a test does moves its numbers. */
+function aLedger(set: Partial<LedgerState> = {}): LedgerState {
+  return { ...emptyLedger('ownerowner', NOW_MS), limitUsd: 10, period: 'none', isRebuilt: true, ...set };
+}
+
+function withReserved(state: LedgerState, key: string, capUsd = 2): LedgerState {
+  return reserve(state, { key, session: key, capUsd, nowMs: NOW_MS }).state;
+}
+
+function granted(state: LedgerState, key: string, attempt = 1, machineId = 501): LedgerState {
+  return grant(state, { key, attempt, machineId, usdPerHour: 0.5, nowMs: NOW_MS }).state;
+}
+
+describe('reserving', () => {
+  test('a session that fits exactly is taken on, one more is refused with the three numbers', () => {
+    let state = aLedger({ limitUsd: 0.3 });
+    state = withReserved(state, 'one', 0.1);
+    const second = reserve(state, { key: 'two', session: 's', capUsd: 0.2, nowMs: NOW_MS });
+    expect(second.answer.kind).toBe('reserved');
+    const third = reserve(second.state, { key: 'three', session: 's', capUsd: 0.01, nowMs: NOW_MS });
+    expect(third.answer.kind).toBe('over-budget');
+    expect(third.answer.numbers.limitUsd).toBe(0.3);
+    expect(third.answer.numbers.spentUsd).toBe(0);
+    expect(third.answer.numbers.reservedUsd).toBeCloseTo(0.3, 12);
+    expect(Object.keys(third.state.reservations)).toEqual(['one', 'two']);
+  });
+
+  test('asking twice reserves once', () => {
+    const once = withReserved(aLedger(), A);
+    expect(reserve(once, { key: A, session: 'a', capUsd: 2, nowMs: NOW_MS })).toEqual({
+      state: once,
+      answer: { kind: 'reserved', numbers: { limitUsd: 10, spentUsd: 0, reservedUsd: 2 } },
+    });
+  });
+
+  test('a ledger that starts anew takes nothing on before it knows what was spent', () => {
+    const anew = configure(emptyLedger('ownerowner', NOW_MS), {
+      limitUsd: 10,
+      period: 'none',
+      nowMs: NOW_MS,
+    });
+    const order = { key: A, session: 'a', capUsd: 2, nowMs: NOW_MS };
+    expect(reserve(anew, order).answer.kind).toBe('not-rebuilt');
+    const rebuilt = rebuild(anew, { spentUsd: 9, open: [] });
+    expect(reserve(rebuilt, order).answer.kind).toBe('over-budget');
+    expect(reserve(rebuilt, { ...order, capUsd: 1 }).answer.kind).toBe('reserved');
+  });
+
+  test('a closed run is not taken on again', () => {
+    const closed = close(withReserved(aLedger(), A), { key: A, usd: 0.5, nowMs: NOW_MS });
+    expect(reserve(closed, { key: A, session: 'a', capUsd: 2, nowMs: NOW_MS }).answer.kind).toBe('closed');
+  });
+
+  test.each([Number.NaN, -1, Number.POSITIVE_INFINITY])(
+    'a budget of %d is no money and gets none',
+    (capUsd) => {
+      const { state, answer } = reserve(aLedger(), { key: A, session: 'a', capUsd, nowMs: NOW_MS });
+      expect(answer.kind).toBe('over-budget');
+      expect(state.reservations).toEqual({});
+    },
+  );
+
+  test('a lower limit takes nothing back and lets nothing more in', () => {
+    const lowered = configure(withReserved(aLedger(), A), { limitUsd: 1, period: 'none', nowMs: NOW_MS });
+    expect(numbersOf(lowered)).toEqual({ limitUsd: 1, spentUsd: 0, reservedUsd: 2 });
+    expect(reserve(lowered, { key: B, session: 'b', capUsd: 0.01, nowMs: NOW_MS }).answer.kind).toBe(
+      'over-budget',
+    );
+  });
+});
+
+describe('granting', () => {
+  test('a machine that another session is renting is not given twice', () => {
+    const state = granted(withReserved(withReserved(aLedger(), A), B), A);
+    const order = { key: B, attempt: 1, machineId: 501, usdPerHour: 0.5, nowMs: NOW_MS };
+    expect(grant(state, order).answer).toEqual({ kind: 'machine-taken', by: A });
+    const answered = noteAnswered(state, { key: A, attempt: 1, usdPerHour: 0.5 });
+    expect(grant(answered, order).answer).toEqual({ kind: 'granted' });
+  });
+
+  test('two hosts of one hedge are two machines', () => {
+    const state = granted(withReserved(aLedger(), A), A, 1);
+    expect(
+      grant(state, { key: A, attempt: 2, machineId: 501, usdPerHour: 0.5, nowMs: NOW_MS }).answer.kind,
+    ).toBe('machine-taken');
+  });
+
+  test('a machine is free again when its attempt is called off or its session closed', () => {
+    const state = granted(withReserved(withReserved(aLedger(), A), B), A);
+    const order = { key: B, attempt: 1, machineId: 501, usdPerHour: 0.5, nowMs: NOW_MS };
+    expect(grant(callOff(state, { key: A, attempt: 1 }).state, order).answer.kind).toBe('granted');
+    expect(grant(close(state, { key: A, usd: 0, nowMs: NOW_MS }), order).answer.kind).toBe('granted');
+  });
+
+  test('without a reservation there is no grant', () => {
+    const order = { key: A, attempt: 1, machineId: 501, usdPerHour: 0.5, nowMs: NOW_MS };
+    expect(grant(aLedger(), order).answer).toEqual({ kind: 'closed' });
+    expect(spendGrant(aLedger(), { key: A, attempt: 1 }).answer).toEqual({ kind: 'no-grant' });
+  });
+
+  test('a reset session that wants another machine under the same number holds that one', () => {
+    const state = granted(withReserved(withReserved(aLedger(), A), B), A, 1, 501);
+    const moved = grant(state, { key: A, attempt: 1, machineId: 502, usdPerHour: 0.6, nowMs: NOW_MS });
+    expect(moved.answer.kind).toBe('granted');
+    const want = { key: B, attempt: 1, usdPerHour: 0.5, nowMs: NOW_MS };
+    expect(grant(moved.state, { ...want, machineId: 502 }).answer.kind).toBe('machine-taken');
+    expect(grant(moved.state, { ...want, machineId: 501 }).answer.kind).toBe('granted');
+  });
+
+  test('a number whose create may have gone out is not granted for another machine', () => {
+    const spent = spendGrant(granted(withReserved(aLedger(), A), A, 1, 501), { key: A, attempt: 1 }).state;
+    const order = { key: A, attempt: 1, machineId: 502, usdPerHour: 0.6, nowMs: NOW_MS };
+    expect(grant(spent, order)).toEqual({ state: spent, answer: { kind: 'machine-taken', by: A } });
+    expect(grant(spent, { ...order, machineId: 501 }).answer.kind).toBe('granted');
+  });
+});
+
+describe('calling off', () => {
+  test('once called off, no create can follow, and asking again says so again', () => {
+    const state = granted(withReserved(aLedger(), A), A);
+    const off = callOff(state, { key: A, attempt: 1 });
+    expect(off.answer.kind).toBe('never-sent');
+    expect(spendGrant(off.state, { key: A, attempt: 1 }).answer.kind).toBe('spent-before');
+    expect(callOff(off.state, { key: A, attempt: 1 })).toEqual({
+      state: off.state,
+      answer: { kind: 'never-sent' },
+    });
+  });
+
+  test('a create that was taken up may be sent, whatever is called off afterwards', () => {
+    const spent = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1 });
+    expect(spent.answer.kind).toBe('spent-now');
+    expect(callOff(spent.state, { key: A, attempt: 1 })).toEqual({
+      state: spent.state,
+      answer: { kind: 'may-be-sent' },
+    });
+  });
+
+  test('of an attempt the ledger does not know, nothing is promised', () => {
+    expect(callOff(aLedger(), { key: A, attempt: 1 }).answer.kind).toBe('may-be-sent');
+  });
+});
+
+describe('closing', () => {
+  const laterMs = NOW_MS + 2 * HOUR_MS;
+
+  test('what a session cost is spent, the rest of its budget is free again, once', () => {
+    const closed = close(withReserved(aLedger(), A), { key: A, usd: 0.7, nowMs: NOW_MS });
+    expect(numbersOf(closed)).toEqual({ limitUsd: 10, spentUsd: 0.7, reservedUsd: 0 });
+    expect(close(closed, { key: A, usd: 0.7, nowMs: NOW_MS })).toEqual(closed);
+  });
+
+  test('a session that left no figure counts what its attempts were booked at', () => {
+    let state = withReserved(aLedger(), A);
+    state = granted(state, A, 1, 501);
+    state = spendGrant(state, { key: A, attempt: 1 }).state;
+    state = endAttempt(state, { key: A, attempt: 1, usd: 0.11, nowMs: NOW_MS });
+    state = granted(state, A, 2, 502); // granted, never sent
+    state = granted(state, A, 3, 503);
+    state = spendGrant(state, { key: A, attempt: 3 }).state;
+    state = noteAnswered(state, { key: A, attempt: 3, usdPerHour: 0.6 });
+    expect(close(state, { key: A, usd: null, nowMs: laterMs }).spentUsd).toBeCloseTo(0.11 + 2 * 0.6, 9);
+  });
+
+  test('a create given up unseen stays booked until it is shown absent', () => {
+    let state = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1 }).state;
+    expect(close(state, { key: A, usd: null, nowMs: laterMs }).spentUsd).toBeCloseTo(1, 9);
+    state = endAttempt(state, { key: A, attempt: 1, usd: 0, nowMs: laterMs });
+    expect(close(state, { key: A, usd: null, nowMs: laterMs }).spentUsd).toBe(0);
+  });
+
+  test('a reservation whose bookings were lost with its ledger counts whole', () => {
+    const found = { spentUsd: 1, open: [{ key: A, session: 'a', capUsd: 2, openedAtMs: NOW_MS }] };
+    const state = rebuild(aLedger({ isRebuilt: false }), found);
+    expect(numbersOf(state)).toEqual({ limitUsd: 10, spentUsd: 1, reservedUsd: 2 });
+    expect(close(state, { key: A, usd: null, nowMs: laterMs }).spentUsd).toBe(3);
+    expect(close(state, { key: A, usd: 0.4, nowMs: laterMs }).spentUsd).toBeCloseTo(1.4, 9);
+  });
+
+  test.each([Number.NaN, -5, Number.POSITIVE_INFINITY])('a cost of %d is no figure', (usd) => {
+    const state = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1 }).state;
+    expect(close(state, { key: A, usd, nowMs: laterMs }).spentUsd).toBeCloseTo(1, 9);
+  });
+
+  test('the memory of closed runs is bounded and keeps the newest', () => {
+    let state = aLedger();
+    for (let run = 0; run < 1_005; run += 1)
+      state = close(state, { key: `run-${run}`, usd: 0, nowMs: NOW_MS });
+    expect(state.closedKeys).toHaveLength(1_000);
+    expect(state.closedKeys.at(-1)).toBe('run-1004');
+  });
+});
+
+describe('rebuilding', () => {
+  test('is done once', () => {
+    const rebuilt = rebuild(aLedger({ isRebuilt: false }), { spentUsd: 3, open: [] });
+    expect(rebuild(rebuilt, { spentUsd: 5, open: [] })).toBe(rebuilt);
+  });
+
+  test('what closed meanwhile is neither forgotten nor opened again', () => {
+    const early = close(aLedger({ isRebuilt: false }), { key: A, usd: 0.5, nowMs: NOW_MS });
+    const found = { spentUsd: 3, open: [{ key: A, session: 'a', capUsd: 2, openedAtMs: NOW_MS }] };
+    expect(numbersOf(rebuild(early, found))).toEqual({ limitUsd: 10, spentUsd: 3.5, reservedUsd: 0 });
+  });
+});
+
+type Step =
+  | { do: 'reserve'; key: string; capUsd: number }
+  | { do: 'grant'; key: string; attempt: number; machineId: number }
+  | { do: 'spend' | 'call-off' | 'answer'; key: string; attempt: number }
+  | { do: 'end'; key: string; attempt: number; usd: number }
+  | { do: 'close'; key: string; usd: number | null }
+  | { do: 'wait'; ms: number };
+
+const key = fc.constantFrom(A, B, 'c', 'd');
+const attempt = fc.integer({ min: 1, max: 3 });
+const money = fc.double({ min: 0, max: 3, noNaN: true });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { arbitrary: fc.record({ do: fc.constant('reserve' as const), key, capUsd: money }), weight: 2 },
+  {
+    arbitrary: fc.record({
+      do: fc.constant('grant' as const),
+      key,
+      attempt,
+      machineId: fc.integer({ min: 1, max: 3 }),
+    }),
+    weight: 3,
+  },
+  {
+    arbitrary: fc.record({
+      do: fc.constantFrom('spend' as const, 'call-off' as const, 'answer' as const),
+      key,
+      attempt,
+    }),
+    weight: 4,
+  },
+  { arbitrary: fc.record({ do: fc.constant('end' as const), key, attempt, usd: money }), weight: 1 },
+  { arbitrary: fc.record({ do: fc.constant('close' as const), key, usd: fc.option(money) }), weight: 1 },
+  {
+    arbitrary: fc.record({
+      do: fc.constant('wait' as const),
+      ms: fc.integer({ min: 0, max: 400 * HOUR_MS }),
+    }),
+    weight: 1,
+  },
+);
+
+/** Plays steps on a ledger and hands every one with what it answered to `see`. */
+function play(
+  steps: readonly Step[],
+  start: LedgerState,
+  see: (seen: {
+    step: Step;
+    before: LedgerState;
+    after: LedgerState;
+    answer: string | null;
+    nowMs: number;
+  }) => void,
+): void {
+  let state = start;
+  let nowMs = NOW_MS;
+  for (const one of steps) {
+    if (one.do === 'wait') nowMs += one.ms;
+    const { state: after, answer } = applied(state, one, nowMs);
+    see({ step: one, before: state, after, answer, nowMs });
+    state = after;
+  }
+}
+
+function applied(
+  state: LedgerState,
+  one: Step,
+  nowMs: number,
+): { state: LedgerState; answer: string | null } {
+  const kindOf = (done: { state: LedgerState; answer: { kind: string } }) => ({
+    state: done.state,
+    answer: done.answer.kind,
+  });
+  switch (one.do) {
+    case 'reserve':
+      return kindOf(reserve(state, { ...one, session: one.key, nowMs }));
+    case 'grant':
+      return kindOf(grant(state, { ...one, usdPerHour: 0.5, nowMs }));
+    case 'spend':
+      return kindOf(spendGrant(state, one));
+    case 'call-off':
+      return kindOf(callOff(state, one));
+    case 'answer':
+      return { state: noteAnswered(state, { ...one, usdPerHour: 0.7 }), answer: null };
+    case 'end':
+      return { state: endAttempt(state, { ...one, nowMs }), answer: null };
+    case 'close':
+      return { state: close(state, { ...one, nowMs }), answer: null };
+    case 'wait':
+      return { state, answer: null };
+  }
+}
+
+describe('whatever happens in whatever order', () => {
+  const steps = fc.array(step, { maxLength: 60, size: 'max' });
+  const period = fc.constantFrom('month', 'none', '7d');
+  const starting = (name: string) => aLedger({ limitUsd: 5, period: name });
+
+  test('what is newly reserved fits into the limit with all that is spent and reserved', () => {
+    fc.assert(
+      fc.property(steps, period, (all, name) => {
+        play(all, starting(name), ({ step: one, before, after, answer }) => {
+          if (one.do !== 'reserve' || answer !== 'reserved') return;
+          const isNew = before.reservations[one.key] === undefined;
+          const { spentUsd, reservedUsd } = numbersOf(after);
+          if (isNew) expect(spentUsd + reservedUsd).toBeLessThanOrEqual(5 + 1e-6);
+        });
+      }),
+    );
+  });
+
+  test('a create is taken up once for each attempt, and never after it was called off', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const taken = new Set<string>();
+        const off = new Set<string>();
+        play(all, starting('none'), ({ step: one, answer }) => {
+          if (one.do !== 'spend' && one.do !== 'call-off') return;
+          const name = `${one.key}/${one.attempt}`;
+          if (answer === 'never-sent') {
+            expect(taken).not.toContain(name);
+            off.add(name);
+          }
+          if (answer === 'spent-now') {
+            expect(taken).not.toContain(name);
+            expect(off).not.toContain(name);
+            taken.add(name);
+          }
+        });
+      }),
+    );
+  });
+
+  test('a machine is held by one attempt at most', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        play(all, starting('none'), ({ after }) => {
+          const held = Object.values(after.reservations)
+            .flatMap(({ attempts }) => Object.values(attempts))
+            .filter(({ isAnswered }) => !isAnswered)
+            .map(({ machineId }) => machineId);
+          expect(new Set(held).size).toBe(held.length);
+        });
+      }),
+    );
+  });
+
+  test('what is done twice is done once, with the same answer unless it was the one create', () => {
+    fc.assert(
+      fc.property(steps, period, (all, name) => {
+        play(all, starting(name), ({ step: one, after, answer, nowMs }) => {
+          const again = applied(after, one, nowMs);
+          expect(again.state).toEqual(after);
+          if (answer !== 'spent-now') expect(again.answer).toBe(answer);
+          else expect(again.answer).toBe('spent-before');
+        });
+      }),
+    );
+  });
+
+  test('nothing is spent but by closing, and nothing that was reserved is lost otherwise', () => {
+    fc.assert(
+      fc.property(steps, period, (all, name) => {
+        play(all, starting(name), ({ step: one, before, after }) => {
+          if (one.do !== 'close') {
+            expect(Object.keys(after.reservations)).toEqual(
+              expect.arrayContaining(Object.keys(before.reservations)),
+            );
+            expect(after.spentUsd === before.spentUsd || after.spentUsd === 0).toBe(true);
+          } else {
+            const others = Object.keys(before.reservations).filter((name) => name !== one.key);
+            expect(Object.keys(after.reservations)).toEqual(others);
+          }
+        });
+      }),
+    );
+  });
+
+  test('bookings never come to less than before as time passes, and the state stays plain JSON', () => {
+    fc.assert(
+      fc.property(steps, fc.nat(HOUR_MS), (all, laterMs) => {
+        play(all, starting('month'), ({ after, nowMs }) => {
+          expect(JSON.parse(JSON.stringify(after))).toEqual(structuredClone(after));
+          for (const reservation of Object.values(after.reservations)) {
+            const now = bookedUsd(reservation, nowMs);
+            expect(now).toBeGreaterThanOrEqual(0);
+            expect(bookedUsd(reservation, nowMs + laterMs)).toBeGreaterThanOrEqual(now);
+          }
+        });
+      }),
+    );
+  });
+});
