@@ -56,7 +56,7 @@ const GROUPS = [
   },
   {
     title: 'Sessions and the reaper',
-    says: 'A session keeps the values it was launched with.  and  are those of the worker.',
+    says: 'A session keeps the values it was launched with. `LEASH_REAP_*` and `LEASH_RATE_SCALE` are those of the worker.',
     holds: () => true,
   },
 ];

@@ -1,0 +1,145 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { settingsSchema } from '../../src/config.ts';
+import { TASK_QUEUES } from '../../src/workflows/ids.ts';
+
+/** What can be known of the container files without a container engine. */
+type Service = {
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly restart?: string;
+  readonly healthcheck?: object;
+};
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TEXT = read('docker-compose.yml');
+const COMPOSE = parse(TEXT, { merge: true }) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+  configs: Record<string, { content: string }>;
+};
+const SERVICES = Object.entries(COMPOSE.services);
+const LEASH = SERVICES.filter(([name]) => name.startsWith('leash-'));
+const SECRET = /TOKEN|KEY|PASSWORD|PWD|SECRET|LOGIN/;
+
+describe('docker-compose.yml', () => {
+  test.each(SERVICES)('%s: its image is pinned to a version', (_, { image }) => {
+    expect(image).toMatch(/^[a-z/-]+:\d+\.\d+[\w.-]*$/);
+  });
+
+  test.each(SERVICES)('%s: nothing of it is reached from other machines', (_, { ports = [] }) => {
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+  });
+
+  test.each(SERVICES)('%s: comes back after a failure', (_, { restart }) => {
+    expect(restart).toMatch(/^(unless-stopped|on-failure:\d+)$/);
+  });
+
+  test('no secret is written down, and none has a default', () => {
+    const secrets = SERVICES.flatMap(([, { environment = {} }]) =>
+      Object.entries(environment).filter(([name]) => SECRET.test(name) && !name.endsWith('_FILE')),
+    );
+    expect(secrets.length).toBeGreaterThan(3);
+    for (const [, value] of secrets) expect(value).toMatch(/^\$\{[A-Z_]+(:\?[^}]+|:-)\}$/);
+  });
+
+  test('only workers hold the key of the market', () => {
+    const holders = SERVICES.filter(([, { environment }]) => environment?.VASTAI_API_KEY !== undefined);
+    expect(holders.map(([name]) => name)).toEqual(['leash-worker']);
+  });
+
+  test.each(LEASH)('%s: is given settings that exist', (_, { environment = {} }) => {
+    const known = Object.keys(settingsSchema.shape);
+    expect(Object.keys(environment).filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  test.each(LEASH)('%s: runs a program that exists', (_, { command = [] }) => {
+    expect(command[0]).toBe('node');
+    expect(existsSync(join(ROOT, command[1] ?? 'none'))).toBe(true);
+  });
+
+  test('server and worker are one installation', () => {
+    const [[, server], [, worker]] = LEASH as [[string, Service], [string, Service]];
+    for (const name of ['LEASH_OWNER', 'LEASH_SECRET_FILE', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE']) {
+      expect(server.environment?.[name], name).toBeDefined();
+      expect(server.environment?.[name], name).toBe(worker.environment?.[name]);
+    }
+  });
+
+  test('queues that are paced have one partition', () => {
+    const settings = parse(COMPOSE.configs['temporal-settings']?.content ?? '') as Record<
+      string,
+      { value: number; constraints?: { taskQueueName: string } }[]
+    >;
+    for (const side of ['Read', 'Write']) {
+      const single = (settings[`matching.numTaskqueue${side}Partitions`] ?? [])
+        .filter(({ value }) => value === 1)
+        .map(({ constraints }) => constraints?.taskQueueName);
+      expect(single.sort()).toEqual([TASK_QUEUES.create, TASK_QUEUES.destroy, TASK_QUEUES.show].sort());
+    }
+  });
+});
+
+describe('Dockerfile', () => {
+  const LINES = read('Dockerfile').replaceAll('\\\n', ' ').split('\n');
+  const argumentsOf = (instruction: string) =>
+    LINES.filter((line) => line.startsWith(`${instruction} `)).map((line) =>
+      line.slice(instruction.length).trim(),
+    );
+
+  test('runs on the Node that the tests run on', () => {
+    const { devDependencies } = JSON.parse(read('package.json')) as { devDependencies: { node: string } };
+    expect(argumentsOf('FROM')[0]).toBe(`node:${devDependencies.node}-bookworm-slim AS base`);
+  });
+
+  test('runs as nobody special, and is probed', () => {
+    expect(argumentsOf('USER')).toEqual(['node']);
+    expect(argumentsOf('HEALTHCHECK')[0]).toContain('/healthz');
+  });
+
+  test('copies what exists, and what .dockerignore lets through', () => {
+    const sources = argumentsOf('COPY')
+      .filter((copied) => !copied.startsWith('--from'))
+      .flatMap((copied) => copied.split(/\s+/).slice(0, -1));
+    const letIn = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1));
+    expect(sources.length).toBeGreaterThan(4);
+    for (const source of sources) {
+      expect(existsSync(join(ROOT, source)), source).toBe(true);
+      expect(letIn, source).toContain(source);
+    }
+  });
+
+  test('what .dockerignore leaves out of src is imported by neither program', () => {
+    const leftOut = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line.startsWith('src/'));
+    const reached = filesReachedFrom(['src/server.ts', 'src/worker.ts', 'src/workflows/index.ts']);
+    expect(leftOut.length).toBeGreaterThan(0);
+    expect(reached.length).toBeGreaterThan(50);
+    expect(reached.filter((file) => leftOut.some((folder) => file.startsWith(`${folder}/`)))).toEqual([]);
+  });
+});
+
+/** Every source file that a program loads, by following its imports. */
+function filesReachedFrom(programs: readonly string[]): string[] {
+  const reached = new Set(programs);
+  for (const file of reached) {
+    if (!file.endsWith('.ts')) continue;
+    for (const [, specifier = ''] of read(file).matchAll(/(?:from |import\()'(\.[^']+)'/g)) {
+      reached.add(join(file, '..', specifier));
+    }
+  }
+  return [...reached];
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
