@@ -552,6 +552,7 @@ function ofReceipt(receipt: Receipt): Partial<SessionView> {
     readyAtMs: receipt.readyAtMs,
     startedAtMs: receipt.startedAtMs,
     attempts: receipt.attempts,
+    accepted: receipt.attempts.length > 0 ? true : null,
     outcome: receipt.outcome,
     reason: receipt.reason,
     receipt,

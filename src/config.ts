@@ -188,22 +188,37 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const parsed = settingsSchema.safeParse(given);
   const problems = parsed.success
     ? rulesAcross(parsed.data)
-    : parsed.error.issues.map((issue) => issueLine(issue, given));
+    : [
+        ...parsed.error.issues.map((issue) => issueLine(issue, given)),
+        ...rulesAcross(soundSettings(given, parsed.error)),
+      ];
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
   return parsed.data;
 }
 
-/** Rules that need two settings. */
-function rulesAcross(config: Config): string[] {
+/** The settings that are right by themselves, where others are not. */
+function soundSettings(
+  given: Readonly<Record<string, string | undefined>>,
+  error: z.ZodError,
+): Partial<Config> {
+  const wrong = new Set(error.issues.map(({ path }) => path[0]));
+  const sound = Object.entries(settings).filter(([name]) => !wrong.has(name));
+  return Object.fromEntries(sound.map(([name, schema]) => [name, schema.parse(given[name])]));
+}
+
+/** Rules that need two settings; one that is wrong by itself has been named already. */
+function rulesAcross(config: Partial<Config>): string[] {
+  const { LEASH_RATE_SCALE: rateScale, VASTAI_API_URL: apiUrl } = config;
+  const { VASTAI_SESSION_BUDGET_LIMIT: sessionUsd, VASTAI_BUDGET_LIMIT: allUsd } = config;
   const problems: string[] = [];
-  if (config.LEASH_RATE_SCALE < 1 && !isLoopback(config.VASTAI_API_URL)) {
+  if (rateScale !== undefined && rateScale < 1 && apiUrl !== undefined && !isLoopback(apiUrl)) {
     problems.push(
       'LEASH_RATE_SCALE below 1 is for simulated markets on this machine only; the real one answers 429',
     );
   }
-  if (config.VASTAI_SESSION_BUDGET_LIMIT > config.VASTAI_BUDGET_LIMIT) {
+  if (sessionUsd !== undefined && allUsd !== undefined && sessionUsd > allUsd) {
     problems.push(
-      `VASTAI_SESSION_BUDGET_LIMIT (${config.VASTAI_SESSION_BUDGET_LIMIT}) is above VASTAI_BUDGET_LIMIT (${config.VASTAI_BUDGET_LIMIT}): no session of that size could ever start`,
+      `VASTAI_SESSION_BUDGET_LIMIT (${sessionUsd}) is above VASTAI_BUDGET_LIMIT (${allUsd}): no session of that size could ever start`,
     );
   }
   return problems;
@@ -213,13 +228,18 @@ function issueLine(issue: z.core.$ZodIssue, given: Record<string, unknown>): str
   const name = String(issue.path[0] ?? '');
   const isSecret =
     (settings[name as keyof typeof settings]?.meta() as { secret?: boolean } | undefined)?.secret === true;
-  return `${name}: ${issue.message} (given: ${isSecret ? '[redacted]' : JSON.stringify(given[name])})`;
+  return `${issue.path.join('.')}: ${issue.message} (given: ${isSecret ? '[redacted]' : JSON.stringify(given[name])})`;
 }
 
 /** Whether a URL points at this machine, as every simulated market does. */
 export function isLoopback(address: string): boolean {
   const { hostname } = new URL(address);
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.[0-9]{1,3}){3}$/.test(hostname);
+}
+
+/** The Temporal namespace of an installation: a simulated market shares none with a real one. */
+export function namespaceOf(config: Pick<Config, 'TEMPORAL_NAMESPACE' | 'VASTAI_API_URL'>): string {
+  return config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash');
 }
 
 /** The settings as they may be shown: secrets read `[redacted]`. */

@@ -9,7 +9,7 @@ import { type Metrics, makeMetrics } from './admin/metrics.ts';
 import { answerError, answerNotFound } from './admin/problems.ts';
 import { readTiers } from './admin/tiers-file.ts';
 import { connectSessions, type Sessions } from './client.ts';
-import { type Config, isLoopback, parseConfig } from './config.ts';
+import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Deadlines } from './gateway/upstream.ts';
@@ -150,8 +150,7 @@ async function main(): Promise<void> {
     secretFile: config.LEASH_SECRET_FILE,
     adminToken: config.ADMIN_TOKEN,
   });
-  const namespace =
-    config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash');
+  const namespace = namespaceOf(config);
   const sessions = await connectSessions({ config, installation, namespace, logger });
   try {
     const server = await startHttpServer({ config, installation, sessions, logger });

@@ -13,7 +13,7 @@ import { createActivities } from './activities/index.ts';
 import { InstanceBoard } from './activities/instance-board.ts';
 import { LedgerCaller } from './activities/ledger-caller.ts';
 import { OfferBoard } from './activities/offer-board.ts';
-import { type Config, ConfigError, isLoopback, parseConfig } from './config.ts';
+import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
 import { makeLogger } from './logging.ts';
@@ -286,9 +286,7 @@ async function main(): Promise<void> {
     secretFile: config.LEASH_SECRET_FILE,
     adminToken: config.ADMIN_TOKEN,
   });
-  const namespace =
-    config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash');
-  const worker = await startWorker({ config, installation, namespace, logger });
+  const worker = await startWorker({ config, installation, namespace: namespaceOf(config), logger });
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SESSION_NAME } from '../domain/label.ts';
 import { SESSION_STATES } from '../domain/session.ts';
-import { findRefusedVllmArg, REFUSED_VLLM_ARGS } from './vllm-args.ts';
+import { findRefusedVllmArg, REFUSED_VLLM_ARGS } from '../domain/vllm-args.ts';
 
 /**
  * What the admin API is given: bodies and queries, in the words of the wire (snake_case, units last).

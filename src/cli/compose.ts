@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { connectSessions, type Sessions } from '../client.ts';
-import { type Config, isLoopback, parseConfig } from '../config.ts';
+import { type Config, namespaceOf, parseConfig } from '../config.ts';
 import { type Installation, openInstallation } from '../installation.ts';
 import { startHttpServer } from '../server.ts';
 import { connectClient } from '../temporal/connection.ts';
@@ -74,7 +74,7 @@ export function settle({ environment, market }: Pick<Composition, 'environment' 
     config,
     isSimulated,
     home: isSimulated ? join(config.LEASH_HOME, 'simulated') : config.LEASH_HOME,
-    namespace: config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash'),
+    namespace: namespaceOf(config),
   };
 }
 

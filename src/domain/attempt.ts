@@ -1,5 +1,7 @@
-import { burnAt, costAt, type Meter } from './meter.ts';
-import type { AttemptFailure, AttemptPhase, AttemptView, ReceiptInstance } from './session.ts';
+import { burnAt, costAt, type Meter, repriced } from './meter.ts';
+import type { AttemptFailure, AttemptPhase, AttemptView, ReceiptInstance, Usd } from './session.ts';
+
+const MS_PER_HOUR = 3_600_000;
 
 /** An offer that was chosen, with all that renting it and serving on it takes. */
 export type Choice = {
@@ -63,8 +65,8 @@ export type Attempt = {
   meter: Meter;
   /** Base URL of the model server, `http(s)://host:port`. */
   endpoint: string | null;
-  /** DELETEs: which ids, when the first was sent, when one was accepted. */
-  deletedIds: number[];
+  /** DELETEs: when the first was sent for which id, when the first of all was, when one was accepted. */
+  deletes: { instanceId: number; sentAtMs: number }[];
   destroySentAtMs: number | null;
   destroyAcceptedAtMs: number | null;
   seenAbsent: { atMs: number; by: 'id' | 'list' }[];
@@ -93,6 +95,8 @@ export function openAttempt(order: {
       storageUsdPerHour: choice.storageUsdPerHour,
       downloadUsdPerGb: choice.downloadUsdPerGb,
       uploadUsdPerGb: choice.uploadUsdPerGb,
+      pricedAtMs: null,
+      earlier: null,
       createdAtMs: null,
       runningAtMs: null,
       stoppedAtMs: null,
@@ -101,7 +105,7 @@ export function openAttempt(order: {
       uploadMb: 0,
     },
     endpoint: null,
-    deletedIds: [],
+    deletes: [],
     destroySentAtMs: null,
     destroyAcceptedAtMs: null,
     seenAbsent: [],
@@ -114,18 +118,22 @@ const GPU_BILLED = ['running', 'rebooting', 'recycling', 'frozen', 'unknown'];
 export function meterWith(meter: Meter, facts: InstanceFacts): Meter {
   const runningAtMs = meter.runningAtMs ?? facts.runningAtMs;
   const isBilled = facts.actualStatus === null || GPU_BILLED.includes(facts.actualStatus);
-  return {
-    gpuUsdPerHour: facts.gpuUsdPerHour ?? meter.gpuUsdPerHour,
-    storageUsdPerHour: facts.storageUsdPerHour ?? meter.storageUsdPerHour,
+  const read: Meter = {
+    ...meter,
     downloadUsdPerGb: facts.downloadUsdPerGb ?? meter.downloadUsdPerGb,
     uploadUsdPerGb: facts.uploadUsdPerGb ?? meter.uploadUsdPerGb,
     createdAtMs: facts.createdAtMs ?? meter.createdAtMs,
     runningAtMs,
     stoppedAtMs: runningAtMs === null || isBilled ? null : (meter.stoppedAtMs ?? facts.observedAtMs),
-    goneAtMs: meter.goneAtMs,
     downloadMb: Math.max(meter.downloadMb, facts.downloadMb ?? 0),
     uploadMb: Math.max(meter.uploadMb, facts.uploadMb ?? 0),
   };
+  if (facts.gpuUsdPerHour === null && facts.storageUsdPerHour === null) return read;
+  return repriced(read, {
+    gpuUsdPerHour: facts.gpuUsdPerHour ?? meter.gpuUsdPerHour,
+    storageUsdPerHour: facts.storageUsdPerHour ?? meter.storageUsdPerHour,
+    observedAtMs: facts.observedAtMs,
+  });
 }
 
 /** Whether anything of it may still exist on the market. */
@@ -137,6 +145,15 @@ export function mayExist(attempt: Attempt): boolean {
 export function attemptBurn(attempt: Attempt): number {
   if (!mayExist(attempt)) return 0;
   return attempt.meter.createdAtMs === null ? attempt.choice.usdPerHour : burnAt(attempt.meter);
+}
+
+/** Dollars an attempt may have cost: a create nobody answered yet is billed as if it had gone through. */
+export function attemptSpent(attempt: Attempt, nowMs: number): Usd {
+  const { createSentAtMs, meter, choice } = attempt;
+  if (createSentAtMs === null || !mayExist(attempt) || meter.createdAtMs !== null)
+    return costAt(meter, nowMs);
+  const gpu = (choice.usdPerHour * Math.max(0, nowMs - createSentAtMs)) / MS_PER_HOUR;
+  return { gpu, storage: 0, bandwidth: 0, total: gpu };
 }
 
 export function attemptView(attempt: Attempt, nowMs: number): AttemptView {

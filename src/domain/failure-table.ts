@@ -218,6 +218,11 @@ export const REFUSAL_ROWS: readonly Row[] = [
   row('bad-order', 'bad_request'),
   row('server-error', 'server_error'),
   row('server-error', 'http-5'),
+  // Our own words for a create that was called off before it was sent.
+  row('too-many', 'no-turn'),
+  row('unreachable', 'not-connected'),
+  row('unreachable', 'deadline'),
+  row('unreachable', 'cancelled'),
   row('auth', 'http-401'),
   row('auth', 'http-403'),
   row('offer-gone', 'http-404'),

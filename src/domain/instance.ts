@@ -37,7 +37,7 @@ export type Instance = {
   readonly diskGb: number | null;
 };
 
-/** The label that says whose it is: the one in the environment when the visible one was changed. */
+/** Every label it carries: the visible one and the one in its environment, which differ once somebody changed the first. */
 export function labelsOf(instance: Instance): string[] {
   return [instance.label, instance.labelFromEnvironment].filter((label): label is string => label !== null);
 }

@@ -1,6 +1,8 @@
 import { affordsUntil, type Spending, usd } from './budget.ts';
 import type { ProblemKind } from './problem.ts';
 
+const DATE_MS_MAX = 8_640_000_000_000_000;
+
 /** What decides whether a session may be kept longer. Moments are epoch ms. */
 export type Keeping = {
   readonly nowMs: number;
@@ -60,6 +62,7 @@ function refused(problem: ProblemKind, detail: string): ExtensionAnswer {
   return { kind: 'refused', problem, detail };
 }
 
+/** Total, as it runs in a signal's handler: `toISOString` throws beyond the year 275760, which minutes typed by hand reach. */
 function iso(ms: number): string {
-  return new Date(ms).toISOString();
+  return Math.abs(ms) <= DATE_MS_MAX ? new Date(ms).toISOString() : 'a date beyond every calendar';
 }

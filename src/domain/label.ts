@@ -14,7 +14,7 @@ export type Label = {
 export const SESSION_NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
 export const OWNER_ID = /^[a-z0-9]{10}$/;
 const LABEL =
-  /^leash\.([a-z0-9]{10})\.([a-z0-9][a-z0-9-]{0,39})\.([a-z0-9]{10})\.([1-9][0-9]{0,6})\.x([0-9]{1,12})$/;
+  /^leash\.([a-z0-9]{10})\.([a-z0-9][a-z0-9-]{0,39})\.([a-z0-9]{10})\.([1-9][0-9]{0,6})\.x(0|[1-9][0-9]{0,11})$/;
 
 /** At most 256 of `a-z0-9.-`, which is what the market is known to keep unchanged. */
 export function formatLabel(label: Label): string {

@@ -66,14 +66,18 @@ export function judgeInstances(
   });
 }
 
-/** Our label on an instance: the visible one, or the one in its environment when the visible one was changed. */
+/**
+ * Our label on an instance: the one in its environment, or the visible one where the environment has none.
+ * An environment that names another owner is believed over what somebody wrote into the console.
+ */
 export function labelOfOwner(
   instance: Pick<ReaperInstance, 'label' | 'labelFromEnvironment'>,
   owner: string,
 ): { parsed: Label; text: string } | null {
   for (const text of [instance.labelFromEnvironment, instance.label]) {
     const parsed = parseLabel(text);
-    if (text !== null && parsed !== null && text.startsWith(ownerPrefix(owner))) return { parsed, text };
+    if (text !== null && parsed !== null)
+      return text.startsWith(ownerPrefix(owner)) ? { parsed, text } : null;
   }
   return null;
 }
@@ -97,7 +101,8 @@ function decide(seen: {
     return { action: 'keep', why: 'its open session claims it', isProven: true };
   }
   if (facts.kind === 'closed') return { action: 'destroy', why: 'its session has ended', isProven: true };
-  if (isExpired)
+  // Nobody is at work on it, so there is nothing to leave time for.
+  if (nowMs > label.expiresAtSec * 1_000)
     return { action: 'destroy', why: 'its session is unknown and its label has expired', isProven: true };
   if (seen.isSuspect)
     return { action: 'destroy', why: 'its session is unknown, seen so twice', isProven: false };

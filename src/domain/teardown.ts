@@ -3,14 +3,16 @@
  * lag, and a create whose answer was lost may still appear.
  */
 export type TeardownFacts = {
-  /** Whether the create can have reached the market at all. */
-  readonly wasCreateSent: boolean;
+  /** The latest moment at which the create can have been sent; null when it never was. */
   readonly createSentAtMs: number | null;
   /** Ids ever known under this label, and whether a DELETE has been sent for each. */
-  readonly ids: readonly { readonly instanceId: number; readonly isDeleteSent: boolean }[];
+  readonly ids: readonly { readonly instanceId: number; readonly deleteSentAtMs: number | null }[];
   /** Whether the instance was ever seen on the market's books. */
   readonly wasSeen: boolean;
-  /** Looks at which the instance was absent to a read by id and to a complete list, since it was last present. */
+  /**
+   * Looks at which the instance was absent to a read by id and to a complete list, since it was last present.
+   * All moments here are of one clock, each no later than the look and no earlier than the sending.
+   */
   readonly absences: readonly number[];
 };
 
@@ -26,12 +28,15 @@ export const ABSENCES_NEEDED = 2;
 /** What to do next about one label, given everything seen so far. */
 export function judgeTeardown(
   facts: TeardownFacts,
-  rules: { readonly nowMs: number; readonly absenceGapMs: number; readonly settleMs: number },
+  rules: { readonly absenceGapMs: number; readonly settleMs: number },
 ): TeardownVerdict {
-  if (!facts.wasCreateSent) return { kind: 'gone' };
-  const unsent = facts.ids.filter(({ isDeleteSent }) => !isDeleteSent).map(({ instanceId }) => instanceId);
+  if (facts.createSentAtMs === null && facts.ids.length === 0) return { kind: 'gone' };
+  const unsent = facts.ids
+    .filter(({ deleteSentAtMs }) => deleteSentAtMs === null)
+    .map(({ instanceId }) => instanceId);
   if (unsent.length > 0) return { kind: 'destroy', instanceIds: unsent };
-  const absences = countingAbsences(facts, rules.settleMs);
+  const countsFromMs = countingFrom(facts, (facts.createSentAtMs ?? 0) + rules.settleMs);
+  const absences = facts.absences.filter((atMs) => atMs >= countsFromMs);
   const [first] = absences;
   const last = absences.at(-1);
   if (
@@ -48,9 +53,11 @@ export function judgeTeardown(
   return { kind: 'look' };
 }
 
-/** Absence counts only after the instance was seen once, or after the settling time has run since its create. */
-function countingAbsences(facts: TeardownFacts, settleMs: number): readonly number[] {
-  if (facts.wasSeen) return facts.absences;
-  const settledAtMs = (facts.createSentAtMs ?? 0) + settleMs;
-  return facts.absences.filter((atMs) => atMs >= settledAtMs);
+/**
+ * Absence counts only after every DELETE was sent, and only after the instance was seen once or the settling
+ * time has run since its create.
+ */
+function countingFrom(facts: TeardownFacts, settledAtMs: number): number {
+  const deletesSentAtMs = facts.ids.map(({ deleteSentAtMs }) => deleteSentAtMs ?? Number.POSITIVE_INFINITY);
+  return Math.max(facts.wasSeen ? 0 : settledAtMs, ...deletesSentAtMs);
 }

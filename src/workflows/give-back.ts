@@ -40,25 +40,28 @@ async function giveBack(rental: Rental, attempt: Attempt): Promise<void> {
   let pauseMs = LOOK_PAUSE_MS;
   while (mayExist(attempt)) {
     const verdict = judgeTeardown(factsOf(attempt, absences), {
-      nowMs: Date.now(),
       absenceGapMs: rental.policy.absenceGapMs,
       settleMs: rental.policy.settleMs,
     });
     if (verdict.kind === 'gone') break;
     if (verdict.kind === 'destroy') await sendDeletes(rental, attempt, verdict.instanceIds);
+    // The workflow's own clock, before the look begins: workers' clocks differ, and absence is judged by time.
+    const lookingAtMs = Date.now();
     const look = await confirm({
       summary: `is ${attempt.instanceIds.join(', ') || attempt.label} gone?`,
     }).confirmGone({
       label: attempt.label,
       instanceIds: attempt.instanceIds,
     });
-    noteLook(rental, attempt, look, absences);
+    noteLook(rental, attempt, look);
+    if (look.isAbsent) absences.push(lookingAtMs);
+    else absences.length = 0;
     pauseMs = look.isAbsent ? LOOK_PAUSE_MS : Math.min(LOOK_PAUSE_MS_MAX, pauseMs * 1.5);
     const restMs = look.isAbsent ? rental.policy.absenceGapMs : pauseMs;
     if (absences.length < 2)
       await sleep(restMs, { summary: look.isAbsent ? 'look once more' : 'still there' });
   }
-  finish(rental, attempt, absences);
+  finish(rental, attempt);
   await quick({ summary: `settle attempt ${attempt.attempt}` }).endAttempt({
     key: rental.key,
     attempt: attempt.attempt,
@@ -74,26 +77,25 @@ async function sendDeletes(rental: Rental, attempt: Attempt, instanceIds: readon
     const answer = await destroy({ summary: `destroy instance ${instanceId}` }).destroyInstance({
       instanceId,
     });
-    if (!attempt.deletedIds.includes(instanceId)) attempt.deletedIds.push(instanceId);
+    if (!attempt.deletes.some((sent) => sent.instanceId === instanceId))
+      attempt.deletes.push({ instanceId, sentAtMs: Date.now() });
     rental.learn(attempt, answer.lastSeen);
     attempt.destroyAcceptedAtMs ??= answer.answeredAtMs;
   }
 }
 
-function noteLook(rental: Rental, attempt: Attempt, look: GoneLook, absences: number[]): void {
+function noteLook(rental: Rental, attempt: Attempt, look: GoneLook): void {
   for (const facts of look.present) rental.learn(attempt, facts);
   if (!look.isAbsent) {
-    absences.length = 0;
     attempt.seenAbsent = [];
     return;
   }
-  absences.push(look.lookedAtMs);
   attempt.seenAbsent.push({ atMs: look.lookedAtMs, by: 'id' }, { atMs: look.lookedAtMs, by: 'list' });
 }
 
 /** Absent at the first look after its DELETE, it went when the DELETE was accepted; lingering bills on until seen gone. */
-function finish(rental: Rental, attempt: Attempt, absences: readonly number[]): void {
-  const firstAbsentMs = absences[0] ?? Date.now();
+function finish(rental: Rental, attempt: Attempt): void {
+  const firstAbsentMs = attempt.seenAbsent[0]?.atMs ?? Date.now();
   const acceptedMs = attempt.destroyAcceptedAtMs;
   const wentAtOnce = acceptedMs !== null && firstAbsentMs - acceptedMs <= 2 * rental.policy.absenceGapMs;
   attempt.endedAtMs = Date.now();
@@ -103,11 +105,10 @@ function finish(rental: Rental, attempt: Attempt, absences: readonly number[]): 
 
 function factsOf(attempt: Attempt, absences: readonly number[]) {
   return {
-    wasCreateSent: attempt.createSentAtMs !== null,
     createSentAtMs: attempt.createSentAtMs,
     ids: attempt.instanceIds.map((instanceId) => ({
       instanceId,
-      isDeleteSent: attempt.deletedIds.includes(instanceId),
+      deleteSentAtMs: attempt.deletes.find((sent) => sent.instanceId === instanceId)?.sentAtMs ?? null,
     })),
     wasSeen: attempt.wasSeen,
     absences,

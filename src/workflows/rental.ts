@@ -7,6 +7,7 @@ import {
 import {
   type Attempt,
   attemptBurn,
+  attemptSpent,
   attemptView,
   type Choice,
   gpuText,
@@ -120,7 +121,7 @@ export class Rental {
 
   /** Spending of the session as a whole, at `nowMs`. */
   spending(nowMs: number): Spending {
-    const spent = addUsd(this.state.attempts.map(({ meter }) => costAt(meter, nowMs)));
+    const spent = addUsd(this.state.attempts.map((attempt) => attemptSpent(attempt, nowMs)));
     const burn = this.state.attempts.reduce((sum, attempt) => sum + attemptBurn(attempt), 0);
     return {
       budgetUsd: this.request.budgetUsd,

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseInput } from '../../src/admin/input.ts';
 import { launchBody, launchBodyWithin } from '../../src/admin/schema.ts';
-import { findRefusedVllmArg } from '../../src/admin/vllm-args.ts';
 import { type InputProblem, Problem } from '../../src/domain/problem.ts';
+import { findRefusedVllmArg } from '../../src/domain/vllm-args.ts';
 
 const parse = (given: unknown) =>
   parseInput({ body: { schema: launchBodyWithin({ budgetUsdMax: 2 }), given } }).body;

@@ -100,6 +100,10 @@ test.each(STATUS_TEXTS)('the machine says "%s": %s, the %s\'s', (text, kind, who
 });
 
 const REFUSALS: readonly [string, string, FailureKind, Whose][] = [
+  ['no-turn', 'Cannot rent offer 7: no turn before the deadline', 'too-many', 'nobody'],
+  ['not-connected', 'Cannot rent offer 7: Vast.ai cannot be reached', 'unreachable', 'nobody'],
+  ['deadline', 'Cannot rent offer 7: out of time', 'unreachable', 'nobody'],
+  ['cancelled', 'Cannot rent offer 7: called off', 'unreachable', 'nobody'],
   [
     'invalid_args',
     'error 404/3603: no_such_ask Instance type by id 123 is not available.',

@@ -1,6 +1,8 @@
 /** Builders with good defaults: what a test sets is what it is about. */
+import type { Choice, InstanceFacts } from '../../src/domain/attempt.ts';
 import { findImage } from '../../src/domain/catalogue.ts';
 import type { Instance } from '../../src/domain/instance.ts';
+import type { Meter } from '../../src/domain/meter.ts';
 import { DEFAULT_SCORE_WEIGHTS, type Need } from '../../src/domain/need.ts';
 import type { Offer } from '../../src/domain/offer.ts';
 import type { SessionRequest } from '../../src/domain/session.ts';
@@ -149,6 +151,73 @@ export function aRequest(set: Partial<SessionRequest> = {}): SessionRequest {
     reliabilityMin: 0.95,
     machines: [],
     notMachines: [],
+    ...set,
+  };
+}
+
+/** A contract at $0.40 for its GPU and $0.01 for its disk, made and not yet running. */
+export function aMeter(set: Partial<Meter> = {}): Meter {
+  return {
+    gpuUsdPerHour: 0.4,
+    storageUsdPerHour: 0.01,
+    downloadUsdPerGb: 0.002,
+    uploadUsdPerGb: 0.003,
+    pricedAtMs: null,
+    earlier: null,
+    createdAtMs: 0,
+    runningAtMs: null,
+    stoppedAtMs: null,
+    goneAtMs: null,
+    downloadMb: 0,
+    uploadMb: 0,
+    ...set,
+  };
+}
+
+/** An RTX 4090 as the ranking hands it to an attempt. */
+export function aChoice(set: Partial<Choice> = {}): Choice {
+  return {
+    offerId: 7001,
+    machineId: 501,
+    tier: 'RTX 4090',
+    gpuName: 'RTX 4090',
+    gpuCount: 1,
+    usdPerHour: 0.42,
+    bidUsdPerHour: null,
+    gpuUsdPerHour: 0.41,
+    storageUsdPerHour: 0.01,
+    downloadUsdPerGb: 0.002,
+    uploadUsdPerGb: 0.003,
+    trafficUsd: 0.05,
+    score: 0.8,
+    modelToLoad: MODEL,
+    vllmArgs: [],
+    isPooling: false,
+    diskGb: 50,
+    bootMsExpected: 300_000,
+    bootDeadlineMs: 600_000,
+    vllmDeadlineMs: 600_000,
+    ...set,
+  };
+}
+
+/** One look at a running instance. */
+export function someFacts(set: Partial<InstanceFacts> = {}): InstanceFacts {
+  return {
+    instanceId: 9001,
+    observedAtMs: 0,
+    actualStatus: 'running',
+    usdPerHour: 0.42,
+    gpuUsdPerHour: 0.41,
+    storageUsdPerHour: 0.01,
+    downloadUsdPerGb: null,
+    uploadUsdPerGb: null,
+    downloadMb: null,
+    uploadMb: null,
+    createdAtMs: null,
+    runningAtMs: null,
+    gpuName: 'RTX 4090',
+    isBid: false,
     ...set,
   };
 }

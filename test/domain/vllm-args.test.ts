@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { refusedVllmArgs } from '../../src/vllm/refused-args.ts';
+import { refusedVllmArgs } from '../../src/domain/vllm-args.ts';
 
 test.each([
   [['--api-key', 'x'], '--api-key'],
@@ -9,9 +9,11 @@ test.each([
   [[' --host=0.0.0.0'], '--host'],
   [['--host 0.0.0.0'], '--host'],
   [['--port', '1'], '--port'],
-  [['--ssl-keyfile', 'k'], '--ssl-keyfile'],
-  [['--ssl_cert_reqs=0'], '--ssl-cert-reqs'],
-  [['--ssl-something-new'], '--ssl-something-new'],
+  [['--ssl-keyfile', 'k'], '--ssl-*'],
+  [['--ssl_cert_reqs=0'], '--ssl-*'],
+  [['--ssl-something-new'], '--ssl-*'],
+  [['--config', 'f.yaml'], '--config'],
+  [['--uds=/tmp/s'], '--uds'],
   [['--served_model_name', 'm'], '--served-model-name'],
   [['--root-path=/x'], '--root-path'],
   [['--middleware', 'm.py'], '--middleware'],

@@ -10,7 +10,15 @@ export const REFUSED_VLLM_ARGS = [
   '--served-model-name',
   '--root-path',
   '--middleware',
+  // A file or a socket of the caller's could set any of the above.
+  '--config',
+  '--uds',
 ] as const;
+
+/** The refused ones among `args`, by their proper names, in the order found. */
+export function refusedVllmArgs(args: readonly string[]): string[] {
+  return [...new Set(args.map(findRefusedVllmArg).filter((flag) => flag !== null))];
+}
 
 /**
  * The refused argument that `text` spells, or null.
