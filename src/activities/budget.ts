@@ -25,12 +25,17 @@ export async function reserveBudget(deps: Deps, order: ReserveOrder): Promise<Re
   return answer;
 }
 
-/** Books an attempt and its machine. A ledger that lost the reservation (terminated, opened again) is given it back. */
+/**
+ * Books an attempt and its machine. A ledger that lost the reservation (terminated, opened again) is given it back.
+ *
+ * An offer that went since it was searched is not granted: a refused create costs a turn in the queue of all.
+ */
 export async function grantAttempt(
   deps: Deps,
-  order: GrantOrder & { reservation: ReserveOrder },
+  order: GrantOrder & { offerId: number; reservation: ReserveOrder },
 ): Promise<GrantAnswer> {
-  const { reservation, ...grant } = order;
+  const { reservation, offerId, ...grant } = order;
+  if (deps.offers.isGone(offerId)) return { kind: 'machine-taken', by: 'somebody since the search' };
   const answer = await deps.ledger.call(grantUpdate, grant);
   if (answer.kind !== 'closed') return answer;
   const reserved = await reserveBudget(deps, reservation);

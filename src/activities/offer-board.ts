@@ -7,10 +7,19 @@ const PAGES_MAX = 5;
 
 type Answer = { readonly askedAtMs: number; readonly offers: readonly Offer[] };
 
-/** Searches for offers, sharing each answer among all who ask the same within 20 s. */
+/** How long an offer that was rented or refused is remembered as gone, unless the market lists it anew before. */
+const GONE_MS = 300_000;
+
+/**
+ * Searches for offers, sharing each answer among all who ask the same within 20 s.
+ *
+ * A shared answer goes on listing what was rented since: without `noteGone` the tenth of ten launches would
+ * spend nine creates, 4.5 s each, on what the other nine have rented.
+ */
 export class OfferBoard {
   readonly #vast: Pick<VastClient, 'searchOffers'>;
   readonly #answers = new Map<string, Promise<Answer>>();
+  readonly #goneAtMs = new Map<number, number>();
 
   constructor(vast: Pick<VastClient, 'searchOffers'>) {
     this.#vast = vast;
@@ -23,13 +32,31 @@ export class OfferBoard {
   ): Promise<readonly Offer[]> {
     const key = JSON.stringify(query);
     const known = options.isFresh === true ? undefined : await this.#answers.get(key)?.catch(() => undefined);
-    if (known !== undefined && Date.now() - known.askedAtMs < SHARED_MS) return known.offers;
+    if (known !== undefined && Date.now() - known.askedAtMs < SHARED_MS) return this.#left(known);
     const asking = this.#ask(query, options.deadlineMs);
     this.#answers.set(key, asking);
     // A failed search is nobody's answer, and old answers are not kept for ever.
     asking.catch(() => this.#answers.delete(key));
     this.#forgetOld(key);
-    return (await asking).offers;
+    return this.#left(await asking);
+  }
+
+  /** Rented by us, or refused as gone. */
+  noteGone(offerId: number): void {
+    const nowMs = Date.now();
+    for (const [id, atMs] of this.#goneAtMs) if (nowMs - atMs >= GONE_MS) this.#goneAtMs.delete(id);
+    this.#goneAtMs.set(offerId, nowMs);
+  }
+
+  isGone(offerId: number): boolean {
+    return Date.now() - (this.#goneAtMs.get(offerId) ?? Number.NEGATIVE_INFINITY) < GONE_MS;
+  }
+
+  #left({ askedAtMs, offers }: Answer): readonly Offer[] {
+    return offers.filter(({ offerId }) => {
+      const goneAtMs = this.#goneAtMs.get(offerId);
+      return goneAtMs === undefined || goneAtMs < askedAtMs;
+    });
   }
 
   /** 64 offers back means there may be more: on from the dearest seen, dropping ids seen. */
@@ -43,7 +70,11 @@ export class OfferBoard {
         { deadlineMs },
       );
       const before = offers.size;
-      for (const offer of answer.offers) offers.set(offer.offerId, offer);
+      for (const offer of answer.offers) {
+        offers.set(offer.offerId, offer);
+        if ((this.#goneAtMs.get(offer.offerId) ?? askedAtMs) < askedAtMs)
+          this.#goneAtMs.delete(offer.offerId);
+      }
       const dearest = answer.offers.at(-1);
       if (!answer.isCut || dearest === undefined || offers.size === before) break;
       usdPerHourMin = dearest.usdPerHour;

@@ -1,4 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
+import { classifyCreateRefusal } from '../domain/failure.ts';
 import { labelsOf } from '../domain/instance.ts';
 import type { CreateResult } from '../domain/market.ts';
 import { composeLaunch } from '../vllm/launch-script.ts';
@@ -50,6 +51,8 @@ export async function rentInstance(deps: Deps, order: RentOrder): Promise<RentRe
     };
   }
   const result = await sendCreate(deps, order, deadlineMs);
+  const isStillOffered = result.kind === 'refused' && classifyCreateRefusal(result).kind !== 'offer-gone';
+  if (!isStillOffered) deps.offers.noteGone(order.offerId);
   if (result.kind === 'refused') await freeMachine(deps, order);
   return { ...result, sentAtMs: Date.now() };
 }
