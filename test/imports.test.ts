@@ -9,7 +9,7 @@ const ADMIN_SCHEMA = ['src/admin/schema.ts', 'src/admin/answers.ts'];
 const SETTINGS = ['src/config.ts', 'src/installation.ts'];
 
 /** Rooms of several files without a directory. Others see only the first of each. */
-const CLIENT = ['src/client.ts', 'src/serving-table.ts', 'src/session-records.ts'];
+const CLIENT = ['src/client.ts', 'src/sessions/'];
 const WORKER = ['src/worker.ts', 'src/ledger-opening.ts'];
 
 /**

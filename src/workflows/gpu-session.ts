@@ -23,7 +23,7 @@ import {
   touchSignal,
 } from './messages.ts';
 import { obtain } from './obtain.ts';
-import { Rental } from './rental.ts';
+import { type Ending, Rental } from './rental.ts';
 import { serve } from './serve.ts';
 
 /**
@@ -93,18 +93,25 @@ function listen(rental: Rental): void {
     },
   );
   setHandler(destroyUpdate, (order) => {
-    rental.begin({ outcome: 'completed', reason: order?.reason === 'shutdown' ? 'shutdown' : 'requested' });
+    rental.begin(requestedEnd(order));
     return rental.view(Date.now());
   });
   setHandler(extendSignal, (typed) => applyExtension(rental, typedMinutes(typed) * 60_000), {
     description: '{"additional_minutes": 30}',
   });
-  setHandler(destroySignal, () => rental.begin({ outcome: 'completed', reason: 'requested' }), {
+  setHandler(destroySignal, (typed) => rental.begin(requestedEnd(typed)), {
     description: 'Ends the session and gives its GPU back',
   });
   setHandler(touchSignal, () => {
     if (rental.serving !== null) rental.state.lastUsedAtMs = Date.now();
   });
+}
+
+/** Somebody asked for the end, or the program that brought everything up is stopping. */
+function requestedEnd(order: unknown): Ending {
+  const isShutdown =
+    typeof order === 'object' && order !== null && Reflect.get(order, 'reason') === 'shutdown';
+  return { outcome: 'completed', reason: isShutdown ? 'shutdown' : 'requested' };
 }
 
 /** Same rules for update and signal; a refusal is recorded, not thrown. */

@@ -1,7 +1,71 @@
-import type { WorkflowExecutionDescription } from '@temporalio/client';
-import { keepAliveUntil } from './domain/keep-alive.ts';
-import { idleView, type SessionView, type SupervisionBeat } from './domain/session.ts';
-import type { SessionMemo } from './workflows/messages.ts';
+import { type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
+import { keepAliveUntil } from '../domain/keep-alive.ts';
+import { idleView, type Receipt, type SessionView, type SupervisionBeat } from '../domain/session.ts';
+import { withDeadline } from '../temporal/connection.ts';
+import { type SessionMemo, statusQuery } from '../workflows/messages.ts';
+import { CALL_MS, type Context, QUERY_MS, sessionHandle } from './context.ts';
+
+/** The session as it is now: its own word, else its memo; its receipt once it has ended. */
+export async function readStatus(context: Context, session: string): Promise<SessionView> {
+  const described = await describeSession(context, session);
+  if (described === null) return idleView(session);
+  const seen = viewOf(session, described);
+  if (described.status.name !== 'RUNNING') return endedView(context, seen, described);
+  const view = findView(seen, await askSession(context, session), heartbeatOf(described));
+  context.table.note(view);
+  return view;
+}
+
+/** Null for a session this Temporal does not know. */
+export async function describeSession(
+  context: Context,
+  session: string,
+): Promise<WorkflowExecutionDescription | null> {
+  try {
+    return await withDeadline(context.client, CALL_MS, () => sessionHandle(context, session).describe());
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
+/** Null when no worker answers in time, or none can: then the memo has to do. */
+async function askSession(context: Context, session: string): Promise<SessionView | null> {
+  try {
+    return await withDeadline(context.client, QUERY_MS, () =>
+      sessionHandle(context, session).query(statusQuery),
+    );
+  } catch {
+    return null;
+  }
+}
+
+async function endedView(
+  context: Context,
+  seen: Seen,
+  described: WorkflowExecutionDescription,
+): Promise<SessionView> {
+  if (described.status.name !== 'COMPLETED') return seen.view;
+  const receipt = await withDeadline(context.client, CALL_MS, () =>
+    sessionHandle(context, seen.view.session).result(),
+  );
+  return { ...seen.view, ...ofReceipt(receipt as Receipt, seen.view) };
+}
+
+function ofReceipt(receipt: Receipt, view: SessionView): Partial<SessionView> {
+  return {
+    run: receipt.run,
+    detail: `Ended: ${receipt.outcome} (${receipt.reason}).`,
+    accepted: receipt.attempts.length > 0 ? true : null,
+    readyAtMs: receipt.readyAtMs,
+    startedAtMs: receipt.startedAtMs,
+    budget: { ...view.budget, spentUsd: receipt.usd.total },
+    attempts: receipt.attempts,
+    outcome: receipt.outcome,
+    reason: receipt.reason,
+    receipt,
+  };
+}
 
 /** What `describe()` alone tells of a session: no worker is asked. */
 export type Seen = { readonly view: SessionView; readonly memo: Partial<SessionMemo> };

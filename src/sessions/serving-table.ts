@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import type { SessionView } from './domain/session.ts';
-import { withDeadline } from './temporal/connection.ts';
-import { sessionOfWorkflowId, sessionWorkflowId } from './workflows/ids.ts';
-import type { SessionMemo } from './workflows/messages.ts';
+import type { SessionView } from '../domain/session.ts';
+import { withDeadline } from '../temporal/connection.ts';
+import { sessionOfWorkflowId, sessionWorkflowId } from '../workflows/ids.ts';
+import type { SessionMemo } from '../workflows/messages.ts';
 
 /** A session that may be sent requests now. Its key is derived from the installation's secret and the label. */
 export type ServingSession = {

@@ -1,0 +1,169 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { LaunchOrder } from '../client.ts';
+import { policyOf } from '../domain/policy.ts';
+import { Problem } from '../domain/problem.ts';
+import type { SessionRequest, SessionView } from '../domain/session.ts';
+import { withDeadline } from '../temporal/connection.ts';
+import { sessionWorkflowId, TASK_QUEUES } from '../workflows/ids.ts';
+import {
+  type MemoRequest,
+  type OpenAnswer,
+  openUpdate,
+  SEARCH_ATTRIBUTES,
+  type SessionInput,
+  type SessionMemo,
+  toMemoRequest,
+} from '../workflows/messages.ts';
+import type { Context } from './context.ts';
+import { describeSession, readStatus, viewOf } from './records.ts';
+import { isUnanswered } from './refusals.ts';
+
+type Launched = { readonly created: boolean; readonly view: SessionView };
+
+/** How long a launch waits to be judged: then it is durable, and will be judged when a worker comes. */
+const OPEN_MS = 5_000;
+const TRIES_MAX = 3;
+
+/** Starts the session and waits for its answer; one that is open already answers for itself. */
+export async function launchSession(context: Context, order: LaunchOrder): Promise<Launched> {
+  // Between the refusal to start and the look at what is there, that session may end: then it is started.
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start(context, order);
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      const existing = await answerOfOpen(context, order);
+      if (existing !== null) return { created: false, view: existing };
+      if (tries >= TRIES_MAX) {
+        throw new Problem(
+          'conflict',
+          `Session ${order.session} starts and ends at the same time; try again.`,
+        );
+      }
+    }
+  }
+}
+
+async function start(context: Context, order: LaunchOrder): Promise<Launched> {
+  const input = inputOf(context, order);
+  const startWorkflowOperation = new WithStartWorkflowOperation('gpuSession', {
+    workflowId: sessionWorkflowId(order.session),
+    taskQueue: TASK_QUEUES.sessions,
+    args: [input],
+    workflowIdConflictPolicy: 'FAIL',
+    memo: firstMemo(input),
+    typedSearchAttributes: [
+      { key: SEARCH_ATTRIBUTES.state, value: 'SEARCHING' },
+      { key: SEARCH_ATTRIBUTES.owner, value: input.owner },
+    ],
+    staticSummary: `${order.request.model}, up to $${order.request.budgetUsd}`,
+  });
+  // A constant id would be answered from a closed run, and start nothing.
+  const updateId = order.idempotencyKey ?? randomUUID();
+  try {
+    const answer: OpenAnswer = await withDeadline(context.client, OPEN_MS, () =>
+      context.client.workflow.executeUpdateWithStart(openUpdate, {
+        startWorkflowOperation,
+        args: [],
+        updateId,
+      }),
+    );
+    if (answer.refusal !== null) throw new Problem(answer.refusal.kind, answer.refusal.detail);
+    context.table.note(answer.view);
+    return { created: true, view: answer.view };
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    // Without a worker nobody judges it, but the start itself lasts: look whether it is there.
+    const described = await describeSession(context, order.session);
+    if (described === null || (described.memo as Partial<SessionMemo> | undefined)?.run !== input.run)
+      throw error;
+    return { created: true, view: { ...viewOf(order.session, described).view, accepted: null } };
+  }
+}
+
+/** What an open session answers a second launch; null when it has ended meanwhile. */
+async function answerOfOpen(
+  context: Context,
+  { session, request }: LaunchOrder,
+): Promise<SessionView | null> {
+  const described = await describeSession(context, session);
+  if (described === null || described.status.name !== 'RUNNING') return null;
+  const memo = described.memo as Partial<SessionMemo> | undefined;
+  if (memo?.ending === true) {
+    throw new Problem('destroying', `Session ${session} is ending; launch it again once it is IDLE.`, {
+      retryAfterSeconds: 10,
+    });
+  }
+  const differing = memo?.request === undefined ? [] : differences(memo.request, toMemoRequest(request));
+  if (differing.length === 0) return readStatus(context, session);
+  const names = differing.map(({ field }) => field).join(', ');
+  throw new Problem(
+    'conflict',
+    `Session ${session} is open with other parameters (${names}). Destroy it first, or launch under another name.`,
+    { problems: differing },
+  );
+}
+
+function inputOf({ installation, config, policy }: Context, { session, request }: LaunchOrder): SessionInput {
+  return {
+    session,
+    owner: installation.owner,
+    run: makeRun(),
+    request,
+    policy: { ...policyOf(config), ...policy },
+  };
+}
+
+/** Fixed at the session's start and part of every label: a reset must not change it, so it is made here. */
+function makeRun(): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+  return Array.from({ length: 10 }, () => alphabet[randomInt(alphabet.length)]).join('');
+}
+
+/** The memo before the first task ran: it claims nothing, which the reaper reads as nothing rented. */
+function firstMemo({ owner, run, request }: SessionInput): SessionMemo {
+  return {
+    state: 'SEARCHING',
+    owner,
+    run,
+    claims: [],
+    instance_id: null,
+    endpoint: null,
+    model: request.model,
+    ends_by: null,
+    label: null,
+    ending: false,
+    request: toMemoRequest(request),
+    started_at: new Date().toISOString(),
+    auto_switch: request.autoSwitch,
+  };
+}
+
+/** Which parameters differ, and how. */
+function differences(
+  open: MemoRequest,
+  asked: MemoRequest,
+): { field: string; given: unknown; allowed: string }[] {
+  return (Object.keys(asked) as (keyof MemoRequest)[])
+    .filter((name) => JSON.stringify(open[name]) !== JSON.stringify(asked[name]))
+    .map((name) => ({
+      field: wireName(name),
+      given: asked[name],
+      allowed: `${JSON.stringify(open[name])}, as it was launched`,
+    }));
+}
+
+const WIRE_NAMES: Partial<Record<keyof SessionRequest, string>> = {
+  keepAliveMs: 'keep_alive_minutes',
+  lifetimeMs: 'max_lifetime_minutes',
+  gpuCount: 'num_gpus',
+  gpuRamMibMin: 'gpu_ram_gib',
+  bidUsdPerHourMax: 'max_bid_usd_per_hour',
+  usdPerHourMax: 'max_usd_per_hour',
+  reliabilityMin: 'min_reliability',
+};
+
+function wireName(name: keyof SessionRequest): string {
+  return WIRE_NAMES[name] ?? name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,61 @@
+import type { Readiness } from '../client.ts';
+import { withDeadline } from '../temporal/connection.ts';
+import { REAP_SCHEDULE_ID, TASK_QUEUES } from '../workflows/ids.ts';
+import { type Context, QUERY_MS } from './context.ts';
+
+/** A poller that asked within this time is taken to be alive. */
+const POLLER_FRESH_MS = 120_000;
+const REAP_RUNNING_MAX_MS = 60_000;
+const WORKFLOW_QUEUE = 1;
+
+/** Whether everything a launch needs is there, and in words what is not. */
+export async function readReadiness(context: Context): Promise<Readiness> {
+  const details: string[] = [];
+  const check = async (what: string, ask: () => Promise<boolean>): Promise<boolean> => {
+    try {
+      const isFine = await withDeadline(context.client, QUERY_MS, ask);
+      if (!isFine) details.push(what);
+      return isFine;
+    } catch (error) {
+      details.push(`${what} (${error instanceof Error ? error.message : String(error)})`);
+      return false;
+    }
+  };
+  const temporal = await check('Temporal does not answer', async () => {
+    await context.client.workflowService.getSystemInfo({});
+    return true;
+  });
+  if (!temporal) return { temporal, worker: false, schedules: false, market: false, details };
+  const worker = await check('no worker polls for sessions', () => isWorkerPolling(context));
+  const reap = await lastReap(context).catch(() => null);
+  if (reap === null) details.push('the reaper has not run: its schedule is missing, or no worker runs');
+  if (reap === false)
+    details.push(
+      'the last run of the reaper failed: see it in Temporal; the market or its key may be the reason',
+    );
+  return { temporal, worker, schedules: reap !== null, market: reap === true, details };
+}
+
+async function isWorkerPolling({ client }: Context): Promise<boolean> {
+  const answer = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: TASK_QUEUES.sessions },
+    taskQueueType: WORKFLOW_QUEUE,
+  });
+  const freshMs = Date.now() - POLLER_FRESH_MS;
+  return (answer.pollers ?? []).some(
+    ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > freshMs,
+  );
+}
+
+/** Whether the reaper's last run ended well: it lists the market, so it tells of the key too. Null: none yet. */
+async function lastReap({ client }: Context): Promise<boolean | null> {
+  return withDeadline(client, QUERY_MS, async () => {
+    const { info } = await client.schedule.getHandle(REAP_SCHEDULE_ID).describe();
+    const last = info.recentActions.at(-1);
+    if (last === undefined || last.action.type !== 'startWorkflow') return null;
+    const { status, startTime } = await client.workflow.getHandle(last.action.workflow.workflowId).describe();
+    if (status.name === 'RUNNING') return Date.now() - startTime.getTime() < REAP_RUNNING_MAX_MS;
+    return status.name === 'COMPLETED';
+  });
+}
