@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -27,6 +27,8 @@ type InstallationSettings = {
   adminToken?: string | undefined;
 };
 
+const ADMIN_TOKEN_LENGTH_MIN = 8;
+
 const identitySchema = z.object({
   owner: z.string().regex(/^[a-z0-9]{10}$/),
   knownLedger: z.boolean().default(false),
@@ -39,8 +41,7 @@ export function openInstallation(settings: InstallationSettings): Installation {
   const identityFile = join(home, 'installation.json');
   const identity = readIdentity(identityFile, settings.owner);
   const secret = readSecret(settings.secretFile ?? join(home, 'secret'), settings.secretFile === undefined);
-  const token =
-    settings.adminToken ?? readOrMake(join(home, 'admin-token'), () => randomBytes(24).toString('base64url'));
+  const token = settings.adminToken ?? readToken(join(home, 'admin-token'));
   return {
     home,
     owner: identity.owner,
@@ -52,7 +53,8 @@ export function openInstallation(settings: InstallationSettings): Installation {
     noteLedger() {
       if (identity.knownLedger) return;
       identity.knownLedger = true;
-      writeFileSync(identityFile, `${JSON.stringify(identity)}\n`);
+      // In one step: a crash in the middle must not cost the owner id.
+      renameSync(writeBeside(identityFile, JSON.stringify(identity)), identityFile);
     },
     instanceKey: (label) =>
       `sk-leash-${createHmac('sha256', secret).update(`instance-key:${label}`).digest('base64url')}`,
@@ -65,23 +67,30 @@ export function isSameSecret(given: string, expected: string): boolean {
   return timingSafeEqual(digest(given), digest(expected));
 }
 
-function readIdentity(file: string, owner: string | undefined): { owner: string; knownLedger: boolean } {
-  if (existsSync(file)) {
-    const parsed = identitySchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
-    if (!parsed.success)
-      throw new Error(
-        `${file} is damaged. Restore it from a backup: its owner id is in the label of every instance rented from here.`,
-      );
-    if (owner !== undefined && owner !== parsed.data.owner) {
-      throw new Error(
-        `LEASH_OWNER is ${owner}, but the home ${file} belongs to owner ${parsed.data.owner}. Use another LEASH_HOME, or leave LEASH_OWNER out.`,
-      );
-    }
-    return parsed.data;
+type Identity = z.output<typeof identitySchema>;
+
+function readIdentity(file: string, owner: string | undefined): Identity {
+  const made = () => JSON.stringify({ owner: owner ?? makeOwner(), knownLedger: false });
+  const parsed = identitySchema.safeParse(fromJson(readOrMake(file, made)));
+  if (!parsed.success)
+    throw new Error(
+      `${file} is damaged. Restore it from a backup: its owner id is in the label of every instance rented from here.`,
+    );
+  if (owner !== undefined && owner !== parsed.data.owner) {
+    throw new Error(
+      `LEASH_OWNER is ${owner}, but the home ${file} belongs to owner ${parsed.data.owner}. Use another LEASH_HOME, or leave LEASH_OWNER out.`,
+    );
   }
-  const made = { owner: owner ?? makeOwner(), knownLedger: false };
-  writeFileSync(file, `${JSON.stringify(made)}\n`, { mode: 0o600 });
-  return made;
+  return parsed.data;
+}
+
+/** Undefined, which no schema takes, for what is not JSON. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function makeOwner(): string {
@@ -97,10 +106,34 @@ function readSecret(file: string, mayMake: boolean): string {
   return secret;
 }
 
+/** A file that was emptied must not become an empty token, which anybody has. */
+function readToken(file: string): string {
+  const token = readOrMake(file, () => randomBytes(24).toString('base64url'));
+  if (token.length < ADMIN_TOKEN_LENGTH_MIN)
+    throw new Error(
+      `The admin token in ${file} is shorter than ${ADMIN_TOKEN_LENGTH_MIN} characters. Delete the file for a new one, or set ADMIN_TOKEN.`,
+    );
+  return token;
+}
+
+/** The file's text; made, whole or not at all, when it is missing. Of two processes that make it, one does. */
 function readOrMake(file: string, make: () => string): string {
   if (!existsSync(file)) {
-    writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
-    chmodSync(file, 0o600);
+    const beside = writeBeside(file, make());
+    try {
+      linkSync(beside, file);
+    } catch (error) {
+      if (!existsSync(file)) throw error;
+    } finally {
+      rmSync(beside);
+    }
   }
   return readFileSync(file, 'utf8').trim();
+}
+
+/** Writes to a name of its own in the same folder, and returns that. */
+function writeBeside(file: string, text: string): string {
+  const beside = `${file}.${randomBytes(6).toString('hex')}`;
+  writeFileSync(beside, `${text}\n`, { mode: 0o600, flag: 'wx' });
+  return beside;
 }
