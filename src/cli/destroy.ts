@@ -10,7 +10,7 @@ import {
   sessionOption,
 } from './call-options.ts';
 import { CommandError, EXIT } from './exit-code.ts';
-import { follow, hasEnded, onInterrupt } from './follow.ts';
+import { follow, onInterrupt, untilEnded } from './follow.ts';
 import { openLiveLine } from './live-line.ts';
 import { receiptText } from './receipt-text.ts';
 import { duration } from './text.ts';
@@ -34,14 +34,14 @@ async function destroy(call: Call, { session, wait }: DestroyOptions): Promise<n
   using interrupt = onInterrupt();
   const line = call.isJson ? silent : openLiveLine();
   const begun = await call.api.destroy({ session, waitSeconds: 0 });
-  if (!hasEnded(begun.value)) line.print(`Ending ${session}: ${begun.value.detail}`);
+  if (begun.value.state !== 'IDLE') line.print(`Ending ${session}: ${begun.value.detail}`);
   const followed = await follow(call.api, {
     session,
     seen: begun,
     isToldAlready: true,
     line,
     signal: interrupt.signal,
-    until: hasEnded,
+    until: untilEnded(),
     timeoutMs: wait * 1_000,
   }).finally(() => line.close());
   if (followed.kind === 'left') {

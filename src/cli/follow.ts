@@ -48,9 +48,18 @@ export async function follow(api: AdminApi, following: Following): Promise<Follo
   return { kind: 'left' };
 }
 
-/** Whether the session is over; before the first look of a run there is no outcome. */
-export function hasEnded(status: StatusAnswer): boolean {
-  return status.state === 'IDLE';
+/** A session that says it is over writes its receipt as its last word; one that was terminated writes none. */
+const RECEIPT_PATIENCE_MS = 15_000;
+
+/** Ends the watching of a session when it is over and its receipt is there, or will not come. */
+export function untilEnded(): (status: StatusAnswer) => boolean {
+  let endedSinceMs: number | null = null;
+  return (status) => {
+    if (status.state !== 'IDLE') return false;
+    endedSinceMs ??= Date.now();
+    const isReceiptDue = status.receipt === null && status.started_at !== null;
+    return !isReceiptDue || Date.now() - endedSinceMs > RECEIPT_PATIENCE_MS;
+  };
 }
 
 /** The gateway's table of sessions is a second behind; who calls at the first READY would be turned away. */
@@ -62,6 +71,7 @@ const GATEWAY_PATIENCE_MS = 5_000;
  */
 export function untilUsable(): (status: StatusAnswer) => boolean {
   let readySinceMs: number | null = null;
+  const hasEnded = untilEnded();
   return (status) => {
     if (hasEnded(status)) return true;
     if (status.state !== 'READY') return false;

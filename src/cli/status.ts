@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { type Call, callOf, lookNow, printJson, printLines, sessionOption } from './call-options.ts';
 import { EXIT } from './exit-code.ts';
-import { follow, hasEnded, onInterrupt } from './follow.ts';
+import { follow, onInterrupt, untilEnded } from './follow.ts';
 import { openLiveLine } from './live-line.ts';
 import { statusText } from './status-text.ts';
 
@@ -26,7 +26,7 @@ async function showStatus(call: Call, options: StatusOptions): Promise<number> {
     if (call.isJson) printJson(answer.body);
     else printLines(statusText(answer.value, lookNow()));
   };
-  if (options.watch !== true || hasEnded(first.value)) {
+  if (options.watch !== true || untilEnded()(first.value)) {
     print(first);
     return EXIT.done;
   }
@@ -39,7 +39,7 @@ async function showStatus(call: Call, options: StatusOptions): Promise<number> {
     isToldAlready: true,
     line,
     signal: interrupt.signal,
-    until: hasEnded,
+    until: untilEnded(),
   }).finally(() => line.close());
   if (followed.kind !== 'there') return EXIT.interrupted;
   if (!call.isJson) printLines(['']);

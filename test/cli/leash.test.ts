@@ -252,6 +252,18 @@ test('destroy waits for the receipt and shows it', async () => {
   expect(code).toBe(0);
 });
 
+test('a session that is over and has not written its receipt yet is waited for', async () => {
+  const over = aView({ state: 'IDLE', outcome: 'completed', reason: 'requested' });
+  const done = { ...receipt, outcome: 'completed' as const, reason: 'requested' };
+  const sessions = scriptedSessions({
+    destroy: async () => ({ done: false, view: over }),
+    status: inTurn(over, { ...over, receipt: done }),
+  });
+  await using edge = await startHttpEdge({ sessions });
+  const { out } = await runLeash(['destroy', '--url', edge.url], { env: environment });
+  expect(out).toContain('Receipt of default');
+});
+
 test('a teardown that is not seen to end in time exits 1 and says that it goes on', async () => {
   const destroying = aView({ state: 'DESTROYING', detail: 'The market still lists instance 9001.' });
   const sessions = scriptedSessions({

@@ -39,8 +39,16 @@ function toScreen(print: (line: string) => void): Writable {
   });
 }
 
+type Entry = {
+  msg?: string;
+  message?: string;
+  error?: string;
+  err?: { message?: string };
+  workflowId?: string;
+};
+
 function screenLine(json: string): string {
-  const entry = JSON.parse(json) as { msg?: string; err?: { message?: string } };
-  const why = entry.err?.message === undefined ? '' : `: ${entry.err.message}`;
-  return `${pc.dim(new Date().toTimeString().slice(0, 8))}  ${pc.red(`${entry.msg ?? 'error'}${why}`)}`;
+  const { msg, message, error, err, workflowId } = JSON.parse(json) as Entry;
+  const what = [msg, workflowId, err?.message ?? error ?? message].filter((part) => part !== undefined);
+  return `${pc.dim(new Date().toTimeString().slice(0, 8))}  ${pc.red(what.join(': '))}`;
 }

@@ -28,8 +28,18 @@ export async function startSimulatedMarket(
     host: '127.0.0.1',
     key,
     stateFile: join(home, 'simulator-state.json'),
+  }).catch((error: unknown) => {
+    throw isPortTaken(error) ? new Error(portTakenText(settings.port), { cause: error }) : error;
   });
   return { kind: 'simulated', url: market.url, key, close: () => market.close() };
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}
+
+function portTakenText(port: number): string {
+  return `Port ${port} on 127.0.0.1, wanted for the simulated market, is in use: by another \`leash up\`, perhaps. Stop that, or set LEASH_SIMULATOR_PORT to a free one.`;
 }
 
 function readOrMakeKey(file: string): string {

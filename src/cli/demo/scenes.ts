@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import pc from 'picocolors';
 import type { ReceiptAnswer, StatusAnswer } from '../../admin/answers.ts';
 import type { LaunchInput } from '../../admin/schema.ts';
 import { lookNow, printLines } from '../call-options.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { extendedLine } from '../extend.ts';
-import { type Following, follow, hasEnded, untilUsable } from '../follow.ts';
+import { type Following, follow, untilEnded, untilUsable } from '../follow.ts';
 import type { Answer } from '../http.ts';
 import { failedLines } from '../launch.ts';
 import { openLiveLine } from '../live-line.ts';
@@ -47,7 +48,7 @@ export async function chat(stage: Stage, content: string, maxTokens: number): Pr
     model: 'default',
     content,
     maxTokens,
-    onText: (text) => void process.stdout.write(text.replaceAll('\n', '\n  ')),
+    onText: (text) => void process.stdout.write(printable(text)),
   });
   printLines([
     '',
@@ -57,6 +58,11 @@ export async function chat(stage: Stage, content: string, maxTokens: number): Pr
   ]);
   if (pieces < 2)
     throw new CommandError(EXIT.failed, `The answer came in ${pieces} piece: it was not streamed.`);
+}
+
+/** What a model says may hold anything; a terminal is moved by control characters. */
+function printable(text: string): string {
+  return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}]/gu, (one) => (one === '\n' ? '\n  ' : ''));
 }
 
 export async function showStatus(stage: Stage): Promise<StatusAnswer> {
@@ -83,13 +89,13 @@ export async function extend(stage: Stage, before: StatusAnswer, minutes: number
 export async function destroyAndWatch(stage: Stage, timeoutMs: number): Promise<ReceiptAnswer> {
   scene('destroy: and see that the instance is gone');
   const begun = await stage.api.destroy({ session: SESSION, waitSeconds: 0 });
-  return receiptOf(await watch(stage, { until: hasEnded, timeoutMs, seen: begun, isToldAlready: true }));
+  return receiptOf(await watch(stage, { until: untilEnded(), timeoutMs, seen: begun, isToldAlready: true }));
 }
 
 /** Watches until the session has ended by itself. */
 export async function watchTheEnd(stage: Stage, timeoutMs: number): Promise<ReceiptAnswer> {
   const seen = await stage.api.status(SESSION);
-  return receiptOf(await watch(stage, { until: hasEnded, timeoutMs, seen, isToldAlready: true }));
+  return receiptOf(await watch(stage, { until: untilEnded(), timeoutMs, seen, isToldAlready: true }));
 }
 
 /** The receipt beside the market's own books; throws when they disagree. */

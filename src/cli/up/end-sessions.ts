@@ -44,20 +44,35 @@ async function endSession(
     said = text;
   };
   let isAsked = false;
+  const isOver = untilOver();
   while (Date.now() < deadlineMs) {
     try {
       const view = isAsked
         ? await sessions.status(name)
         : (await sessions.destroy({ session: name, reason: 'shutdown' })).view;
       isAsked = true;
-      say(endingText(view));
-      if (view.state === 'IDLE') return true;
+      const hasEnded = isOver(view);
+      if (hasEnded || view.state !== 'IDLE') say(endingText(view));
+      if (hasEnded) return true;
     } catch (error) {
       say(error instanceof Error ? error.message : String(error));
     }
     await delay(LOOK_INTERVAL_MS);
   }
   return false;
+}
+
+/** A session that says it is over writes its receipt as its last word; one that was terminated writes none. */
+const RECEIPT_PATIENCE_MS = 15_000;
+
+function untilOver(): (view: SessionView) => boolean {
+  let overSinceMs: number | null = null;
+  return (view) => {
+    if (view.state !== 'IDLE') return false;
+    overSinceMs ??= Date.now();
+    const isReceiptDue = view.receipt === null && view.startedAtMs !== null;
+    return !isReceiptDue || Date.now() - overSinceMs > RECEIPT_PATIENCE_MS;
+  };
 }
 
 function endingText(view: SessionView): string {
