@@ -35,6 +35,15 @@ const readyView = aView({
   keepAliveUntilMs: nowMs + 2_760_000,
 });
 
+/** As the gateway's table has it once `readyView` is so. */
+const serving = {
+  session: 'default',
+  model: 'a/model',
+  endpoint: 'http://203.0.113.9:40123/v1',
+  label: 'leash.ownerowner.default.runrunrun1.1.x1772370000',
+  instanceId: 9001,
+};
+
 const receipt: Receipt = {
   session: 'default',
   run: 'runrunrun1',
@@ -80,6 +89,7 @@ test('launch shows the phases, ends READY with a way to call it, and exits 0', a
     launch: async () => ({ created: true, view: aView() }),
     status: inTurn(aView({ state: 'BOOTING', detail: 'Pulling the image.' }), readyView),
   });
+  sessions.table.push(serving);
   await using edge = await startHttpEdge({ sessions });
   const { code, out } = await runLeash(['launch', '--url', edge.url, '--keep-alive', '45'], {
     env: environment,
@@ -152,6 +162,22 @@ test('every option of launch arrives at the server as the field of the API that 
   ]);
 });
 
+test('READY is told only once the gateway sends there: who calls at once is served', async () => {
+  const sessions = scriptedSessions({ launch: async () => ({ created: true, view: readyView }) });
+  let looks = 0;
+  Object.assign(sessions, {
+    status: async () => {
+      looks += 1;
+      if (looks === 2) sessions.table.push(serving);
+      return readyView;
+    },
+  });
+  await using edge = await startHttpEdge({ sessions });
+  const { code, out } = await runLeash(['launch', '--url', edge.url, '--json'], { env: environment });
+  expect(JSON.parse(out)).toMatchObject({ state: 'READY', provider: 'vastai' });
+  expect(code).toBe(0);
+});
+
 test('a launch that ends without READY exits 1 and says why', async () => {
   const sessions = scriptedSessions({
     launch: async () => ({ created: true, view: aView() }),
@@ -205,6 +231,7 @@ test('with --json standard output holds the answer of the API and nothing else',
     launch: async () => ({ created: true, view: aView() }),
     status: inTurn(aView(), readyView),
   });
+  sessions.table.push(serving);
   await using edge = await startHttpEdge({ sessions });
   const { code, out } = await runLeash(['launch', '--url', edge.url, '--json'], { env: environment });
   expect(JSON.parse(out)).toMatchObject({ session: 'default', state: 'READY', status: 'ready' });
