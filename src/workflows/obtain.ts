@@ -121,6 +121,7 @@ async function grant(rental: Rental, attempt: Attempt): Promise<Failure | null> 
     key: rental.key,
     attempt: attempt.attempt,
     machineId: choice.machineId,
+    offerId: choice.offerId,
     usdPerHour: choice.usdPerHour,
     reservation: { key: rental.key, session: rental.input.session, capUsd: rental.request.budgetUsd },
   });
@@ -133,8 +134,9 @@ async function rent(rental: Rental, attempt: Attempt): Promise<Failure | null> {
   enter(rental, attempt, 'creating');
   attempt.createSentAtMs = Date.now();
   const result = await sendCreate(rental, attempt);
+  // It may have waited long for its turn: what settles by time counts from the latest moment it can have gone out.
+  attempt.createSentAtMs = Date.now();
   if (result.kind === 'created') {
-    attempt.createSentAtMs = result.sentAtMs;
     attempt.instanceIds.push(result.instanceId);
     attempt.meter = { ...attempt.meter, createdAtMs: result.sentAtMs };
     await noteAnswered(rental, attempt, result.usdPerHour);
@@ -169,6 +171,7 @@ async function sendCreate(rental: Rental, attempt: Attempt): Promise<RentResult>
   } catch (error) {
     // Cancelled: teardown finds out by label whether anything was sent, and the session is ending anyway.
     if (isCancellation(error)) {
+      attempt.createSentAtMs = Date.now();
       await CancellationScope.nonCancellable(() => callOff(rental, attempt));
       throw error;
     }
