@@ -111,13 +111,13 @@ describe('the moment at which teardown must begin', () => {
 
 describe('serving until a moment is affordable', () => {
   test('exactly as long as it ends by the budget’s moment', () => {
+    const aside = fc.integer({ min: 10, max: HOUR_MS }); // at the moment itself rounding may fall either way
     fc.assert(
-      fc.property(spending, nowMs, span, (state, now, ms) => {
+      fc.property(spending, nowMs, aside, (state, now, ms) => {
         const momentMs = budgetMoment(state, now) ?? Number.NaN;
-        const untilMs = now + ms;
-        fc.pre(Math.abs(untilMs - momentMs) > 10); // rounding may fall either way at the moment itself
-        fc.pre(momentMs >= now);
-        expect(affordsUntil(state, { nowMs: now, untilMs }).affordable).toBe(untilMs < momentMs);
+        fc.pre(momentMs - ms >= now && (state.burnUsdPerHour * ms) / HOUR_MS > 1e-6);
+        expect(affordsUntil(state, { nowMs: now, untilMs: momentMs - ms }).affordable).toBe(true);
+        expect(affordsUntil(state, { nowMs: now, untilMs: momentMs + ms }).affordable).toBe(false);
       }),
     );
   });
