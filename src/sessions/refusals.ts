@@ -1,4 +1,6 @@
 import {
+  isGrpcServiceError,
+  ServiceError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -43,7 +45,17 @@ export function noWorker(detail: string): Problem {
 }
 
 export function isUnanswered(error: unknown): boolean {
-  return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isTemporalSilent(error);
+  return (
+    error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ||
+    isTemporalSilent(error) ||
+    isWithoutPoller(error)
+  );
+}
+
+/** What a query gets once no worker has polled for a while: Temporal refuses at once instead of waiting. */
+function isWithoutPoller(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && /no poller seen/i.test(cause.details);
 }
 
 /** Unknown, or closed already. */
