@@ -127,7 +127,7 @@ async function watch(stage: Stage, how: Watch): Promise<StatusAnswer> {
   const followed = await follow(stage.api, {
     session: SESSION,
     line,
-    signal: new AbortController().signal,
+    signal: stage.signal,
     ...how,
   }).finally(() => line.close());
   if (followed.kind === 'there') return followed.answer.value;

@@ -17,6 +17,8 @@ export type Stage = {
   readonly api: AdminApi;
   readonly token: string;
   readonly marketUrl: string;
+  /** Aborted when the play is over, however: nothing is watched after that. */
+  readonly signal: AbortSignal;
 };
 
 type Play = {
@@ -38,10 +40,11 @@ export async function play({ title, settings, simulator, timeoutMs, act }: Play)
   const base = mkdtempSync(join(tmpdir(), 'leash-demo-'));
   printLines([`${pc.bold(title)} ${pc.dim('(a simulated market of its own: nothing here costs money)')}`]);
   let running: Running | null = null;
+  const curtain = new AbortController();
   try {
     running = await raise(base, settings, simulator);
     await Promise.race([
-      act(stageOf(running)),
+      act(stageOf(running, curtain.signal)),
       deathOf(running),
       overdue(timeoutMs),
       interrupts.first.then(() => {
@@ -52,9 +55,13 @@ export async function play({ title, settings, simulator, timeoutMs, act }: Play)
       }),
     ]);
   } catch (error) {
+    curtain.abort();
     await running?.stop();
-    printLines(['', pc.red(reasonOf(error)), `The log is kept: ${logFile(join(base, 'simulated'))}`]);
-    return error instanceof CommandError ? error.exitCode : EXIT.failed;
+    const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failed;
+    printLines(['', pc.red(reasonOf(error))]);
+    if (exitCode === EXIT.interrupted) rmSync(base, { recursive: true, force: true });
+    else printLines([`The log is kept: ${logFile(join(base, 'simulated'))}`]);
+    return exitCode;
   }
   const troubles = await running.stop();
   for (const { part, why } of troubles) printLines([pc.red(`The ${part}: ${why}`)]);
@@ -102,13 +109,14 @@ const OWN_PLACES = {
   LEASH_TEMPORAL_UI_PORT: '0',
 };
 
-function stageOf(running: Running): Stage {
+function stageOf(running: Running, signal: AbortSignal): Stage {
   const token = running.installation.adminToken;
   return {
     running,
     token,
     api: connectAdmin({ url: running.apiUrl, tokens: [{ value: token, from: 'this demonstration' }] }),
     marketUrl: running.market.url,
+    signal,
   };
 }
 
