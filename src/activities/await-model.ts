@@ -1,8 +1,9 @@
 import type { InstanceFacts } from '../domain/attempt.ts';
-import { classifyInstanceState, classifyVllmLog, type Failure, failureOf } from '../domain/failure.ts';
+import { classifyInstanceState, type Failure, failureOf } from '../domain/failure.ts';
 import { isServing } from '../vllm/probe.ts';
 import type { Deps } from './deps.ts';
 import { factsOf } from './instance-facts.ts';
+import { findFailureInLog } from './vllm-log.ts';
 import { rest, unlessUnreachable, whileBeating } from './watching.ts';
 
 export type ModelOrder = {
@@ -22,7 +23,6 @@ export type ModelResult =
 
 /** A first look at the log comes when a start should be under way; reading it sooner tells nothing. */
 const LOG_LOOKS_EVERY = 6;
-const LOG_LINES = 200;
 const PROBE_TIMEOUT_MS = 10_000;
 
 /**
@@ -50,7 +50,7 @@ export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelRe
         const failure = await fatalSign(deps, order, watch);
         if (failure !== null) return { kind: 'failed', failure, facts: watch.facts };
         if (Date.now() >= order.deadlineMs) {
-          const said = await failureInLog(deps, order);
+          const said = await findFailureInLog(deps, order.instanceId);
           return {
             kind: 'failed',
             failure: said ?? failureOf('vllm-timeout', watch.why),
@@ -73,15 +73,7 @@ async function fatalSign(
   if (snapshot !== null && instance !== undefined) {
     watch.facts = factsOf(instance, snapshot.askedAtMs);
     const failure = classifyInstanceState(instance, snapshot.askedAtMs);
-    if (failure !== null) return (await failureInLog(deps, order)) ?? failure;
+    if (failure !== null) return (await findFailureInLog(deps, order.instanceId)) ?? failure;
   }
-  return watch.looks % LOG_LOOKS_EVERY === 0 ? failureInLog(deps, order) : null;
-}
-
-/** What vLLM itself says went wrong; null when its log tells nothing, or cannot be had. */
-async function failureInLog(deps: Deps, order: ModelOrder): Promise<Failure | null> {
-  const text = await unlessUnreachable(() =>
-    deps.vast.readLogs(order.instanceId, { tail: LOG_LINES }, { deadlineMs: Date.now() + 20_000 }),
-  );
-  return text === null ? null : classifyVllmLog(text.split('\n'));
+  return watch.looks % LOG_LOOKS_EVERY === 0 ? findFailureInLog(deps, order.instanceId) : null;
 }

@@ -3,6 +3,7 @@ import { classifyInstanceState, type Failure, failureOf } from '../domain/failur
 import { addressOf, type Instance } from '../domain/instance.ts';
 import type { Deps } from './deps.ts';
 import { factsOf, hasLabel } from './instance-facts.ts';
+import { findFailureInLog } from './vllm-log.ts';
 import { rest, unlessUnreachable, whileBeating } from './watching.ts';
 
 export type BootOrder = {
@@ -38,7 +39,7 @@ export async function awaitRunning(deps: Deps, order: BootOrder): Promise<BootRe
         if (snapshot !== null && instance !== undefined) {
           watch.facts = factsOf(instance, snapshot.askedAtMs);
           const result = judgeBoot(instance, watch.facts, order, watch);
-          if (result !== null) return result;
+          if (result !== null) return explained(deps, order, result);
         }
         if (snapshot !== null && instance === undefined && (await hasVanished(deps, order, watch))) {
           return { kind: 'failed', failure: failureOf('vanished'), facts: watch.facts };
@@ -54,6 +55,13 @@ export async function awaitRunning(deps: Deps, order: BootOrder): Promise<BootRe
       }
     },
   );
+}
+
+/** A container that ran and ended between two looks says in its log why: the caller's mistakes end it in seconds. */
+async function explained(deps: Deps, order: BootOrder, result: BootResult): Promise<BootResult> {
+  if (result.kind !== 'failed' || result.failure.kind !== 'exited') return result;
+  const said = await findFailureInLog(deps, order.instanceId);
+  return said === null ? result : { ...result, failure: said };
 }
 
 function judgeBoot(
