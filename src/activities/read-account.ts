@@ -11,10 +11,13 @@ export type AccountAnswer =
   /** It answered, and could not serve us just now: waiting helps. */
   | { readonly kind: 'busy'; readonly message: string };
 
+/** A launch waits five seconds for its answer, and an unreachable market is one. */
+const READ_MS = 3_000;
+
 /** Spendable credit, read before each launch: at zero it is the account's failure, and no machine is to blame. */
 export async function readAccount(deps: Deps): Promise<AccountAnswer> {
   try {
-    const { creditUsd } = await deps.vast.currentUser({ deadlineMs: Date.now() + 4_000 });
+    const { creditUsd } = await deps.vast.currentUser({ deadlineMs: Date.now() + READ_MS });
     return creditUsd > 0 ? { kind: 'ok', creditUsd } : { kind: 'no-credit', creditUsd };
   } catch (error) {
     if (!(error instanceof MarketError)) throw error;

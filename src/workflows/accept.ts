@@ -1,11 +1,9 @@
-import { CancellationScope, sleep } from '@temporalio/workflow';
+import { CancellationScope } from '@temporalio/workflow';
 import type { AccountAnswer } from '../activities/read-account.ts';
 import { usd } from '../domain/budget.ts';
 import type { LaunchRefusal } from './messages.ts';
 import { once, quick } from './policies.ts';
 import type { Rental } from './rental.ts';
-
-const ACCOUNT_TRIES = 3;
 
 /**
  * Checkpoint 1, then the account: the whole budget is reserved, and a key or a credit that cannot rent is said
@@ -37,27 +35,26 @@ function refuse(rental: Rental, refusal: LaunchRefusal, outcome: 'over-budget' |
   rental.begin({ outcome, reason: refusal.detail });
 }
 
-/** Null when the account can rent, or when the market is merely busy: that is waited out, not refused. */
+/**
+ * Null when the account can rent, or when the market is merely busy: that is waited out, not refused. The read
+ * itself repeats while no connection comes about, for as long as whoever launched still listens.
+ */
 async function accountRefusal(): Promise<LaunchRefusal | null> {
-  for (let asked = 1; ; asked += 1) {
-    const answer = await readAccount();
-    if (answer === null) return null;
-    switch (answer.kind) {
-      case 'ok':
-      case 'busy':
-        return null;
-      case 'no-credit':
-        return {
-          kind: 'no-credit',
-          detail: `The Vast.ai account has ${usd(answer.creditUsd)} of credit. Add credit, then launch again.`,
-        };
-      case 'refused':
-        return { kind: 'market-refused', detail: `${answer.message} Check VASTAI_API_KEY.` };
-      case 'unreachable':
-        if (asked >= ACCOUNT_TRIES)
-          return { kind: 'market-unreachable', detail: `${answer.message} Nothing was rented.` };
-        await sleep('1 second', { summary: 'market unreachable: ask again' });
-    }
+  const answer = await readAccount();
+  if (answer === null) return null;
+  switch (answer.kind) {
+    case 'ok':
+    case 'busy':
+      return null;
+    case 'no-credit':
+      return {
+        kind: 'no-credit',
+        detail: `The Vast.ai account has ${usd(answer.creditUsd)} of credit. Add credit, then launch again.`,
+      };
+    case 'refused':
+      return { kind: 'market-refused', detail: `${answer.message} Check VASTAI_API_KEY.` };
+    case 'unreachable':
+      return { kind: 'market-unreachable', detail: `${answer.message} Nothing was rented.` };
   }
 }
 
