@@ -24,7 +24,7 @@ export async function confirmGone(
     return { lookedAtMs, isAbsent: false, present: listed.map((instance) => factsOf(instance, askedAtMs)) };
   }
   for (const instanceId of order.instanceIds) {
-    const shown = await deps.vast.showInstance(instanceId);
+    const shown = await deps.vast.showInstance(instanceId, { deadlineMs: Date.now() + 20_000 });
     if (shown.kind === 'found')
       return { lookedAtMs, isAbsent: false, present: [factsOf(shown.instance, Date.now())] };
   }

@@ -17,7 +17,7 @@ export type DestroyAnswer = {
  */
 export async function destroyInstance(deps: Deps, order: { instanceId: number }): Promise<DestroyAnswer> {
   const lastSeen = await lastReading(deps, order.instanceId);
-  const result = await deps.vast.destroyInstance(order.instanceId, { deadlineMs: Date.now() + 45_000 });
+  const result = await deps.vast.destroyInstance(order.instanceId, { deadlineMs: Date.now() + 20_000 });
   if (result.kind === 'refused') {
     throw ApplicationFailure.create({
       type: 'destroy-refused',

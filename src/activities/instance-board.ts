@@ -4,8 +4,11 @@ import type { Instance } from '../domain/instance.ts';
 export type Snapshot = { readonly askedAtMs: number; readonly instances: readonly Instance[] };
 
 type Lister = {
-  listInstances(filter?: { label?: string }, call?: { signal?: AbortSignal }): Promise<Instance[]>;
+  listInstances(filter?: { label?: string }, call?: { deadlineMs?: number }): Promise<Instance[]>;
 };
+
+/** Longest time for all pages: whoever waits for it has a time-out of its own, and asks again. */
+const LIST_MS = 20_000;
 
 /**
  * One list call for everybody who watches.
@@ -36,7 +39,7 @@ export class InstanceBoard {
   async #list(): Promise<Snapshot> {
     const askedAtMs = Date.now();
     try {
-      const instances = await this.#vast.listInstances();
+      const instances = await this.#vast.listInstances({}, { deadlineMs: askedAtMs + LIST_MS });
       this.#latest = { askedAtMs, instances };
       return this.#latest;
     } finally {

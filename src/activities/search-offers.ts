@@ -10,6 +10,7 @@ import {
 import type { SessionRequest } from '../domain/session.ts';
 import { MarketError, type OfferSearch } from '../vast/client.ts';
 import type { Deps } from './deps.ts';
+import { whileBeating } from './watching.ts';
 
 export type SearchOrder = {
   readonly request: SessionRequest;
@@ -28,6 +29,8 @@ export type SearchResult =
 
 /** What a workflow is given to try: enough for every attempt of a launch, and small in history. */
 const CHOICES_MAX = 16;
+/** A search waits for its turns: beating, a dead worker's is taken up by another soon. */
+const HEARTBEAT_MS = 5_000;
 
 /** One shared query for every GPU of the tiers; everything is judged again here, as filters are not applied strictly. */
 export async function searchOffers(deps: Deps, order: SearchOrder): Promise<SearchResult> {
@@ -38,7 +41,9 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
     weights: deps.scoreWeights ?? DEFAULT_SCORE_WEIGHTS,
   });
   try {
-    const offers = await deps.offers.search(toSearch(need), { deadlineMs: Date.now() + order.timeoutMs });
+    const offers = await whileBeating({ heartbeatMs: HEARTBEAT_MS, details: () => null }, () =>
+      deps.offers.search(toSearch(need), { deadlineMs: Date.now() + order.timeoutMs }),
+    );
     const { candidates, rejections } = rankOffers(offers, need);
     if (candidates.length === 0)
       return { kind: 'none', offersSeen: offers.length, why: whyNone(offers.length, rejections) };

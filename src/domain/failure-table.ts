@@ -125,6 +125,9 @@ export const POLICIES = {
   refused: market('Vast.ai refused to rent the offer. The next one is tried.'),
   outbid: market('The instance was outbid. Bid more (max_bid_usd_per_hour) or rent on demand.'),
   'listing-ended': market("The machine's listing ended, and the instance with it."),
+  'budget-too-small': caller(
+    'No offer that fits can be paid for one keep-alive and its teardown. Launch with a larger budget_usd or a shorter keep_alive_minutes.',
+  ),
   'no-offers': market('No offer fits. `leash offers --explain` names what each lacks.'),
 
   // The account's: nothing can be rented until its owner acts.

@@ -52,15 +52,14 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
       if (!isForNextRun) await clock;
     });
   } catch (error) {
-    rental.begin(
-      isCancellation(error) ? { outcome: 'cancelled', reason: 'Cancelled from outside.' } : failedWith(error),
-    );
+    // Once it is ending, whatever was interrupted by that is no news.
+    if (!rental.isEnding) rental.begin(isCancellation(error) ? CANCELLED : failedWith(error));
   }
   // Cancelling the session must not cancel its teardown: what we forget goes on billing.
   return CancellationScope.nonCancellable(async () => {
     if (isForNextRun && !rental.isEnding) {
       await condition(allHandlersFinished);
-      if (root.consideredCancelled) rental.begin({ outcome: 'cancelled', reason: 'Cancelled from outside.' });
+      if (root.consideredCancelled) rental.begin(CANCELLED);
       if (!rental.isEnding) await continueAsNew<typeof gpuSession>({ ...input, carried: rental.state });
     }
     rental.publish();
@@ -70,6 +69,8 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
     return receipt;
   });
 }
+
+const CANCELLED: Ending = { outcome: 'cancelled', reason: 'Cancelled from outside.' };
 
 /** What can be asked of a session, and how. Set before the first wait, so that no message finds nobody. */
 function listen(rental: Rental): void {

@@ -6,7 +6,7 @@ import { affords, usd } from '../domain/budget.ts';
 import { classifyCreateRefusal, contractMismatch, type Failure, failureOf } from '../domain/failure.ts';
 import { blame } from './blame.ts';
 import { startGivingBack } from './give-back.ts';
-import { create, quick, watch } from './policies.ts';
+import { create, quick, search, watch } from './policies.ts';
 import { forecastOf, type Rental } from './rental.ts';
 
 /** How long a failed attempt's DELETE may stay unanswered before the next offer is tried all the same. */
@@ -315,7 +315,7 @@ function enter(rental: Rental, attempt: Attempt, phase: Attempt['phase']): void 
 function endLaunch(rental: Rental, failure: Failure): void {
   const tried = rental.state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null).length;
   const reason = `${failure.message}${tried > 1 ? ` ${tried} attempts were made.` : ''}`;
-  if (failure.kind === 'price-moved' && tried === 0) rental.begin({ outcome: 'over-budget', reason });
+  if (failure.kind === 'budget-too-small') rental.begin({ outcome: 'over-budget', reason });
   else rental.begin({ outcome: rental.state.readyAtMs === null ? 'launch-failed' : 'lost', reason });
 }
 
@@ -380,7 +380,10 @@ class Shelf {
   async #search(): Promise<Failure | null> {
     const { policy, request, state } = this.#rental;
     this.#rental.publish();
-    const found: SearchResult = await quick({ summary: 'search offers' }).searchOffers({
+    const found: SearchResult = await search({
+      summary: 'search offers',
+      forMs: policy.searchTimeoutMs,
+    }).searchOffers({
       request,
       maxStartupMs: policy.maxStartupMs,
       bootTimeFactor: policy.bootTimeFactor,
@@ -424,7 +427,7 @@ class Shelf {
       keepAliveMs: request.keepAliveMs,
     });
     return failureOf(
-      'price-moved',
+      'budget-too-small',
       `the cheapest, ${gpuText(cheapest)} at ${usd(cheapest.usdPerHour)}/h, needs ${usd(neededUsd)} for one keep-alive and teardown; the budget is ${usd(request.budgetUsd)}`,
     );
   }

@@ -19,7 +19,7 @@ const UNTIL_IT_WORKS = {
 export function quick({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.sessions,
-    startToCloseTimeout: '150 seconds',
+    startToCloseTimeout: '30 seconds',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: UNTIL_IT_WORKS,
     summary,
@@ -34,6 +34,18 @@ export function once({ summary }: Summarised) {
     scheduleToCloseTimeout: '60 seconds',
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: { maximumAttempts: 1 },
+    summary,
+  });
+}
+
+/** Searching may take a minute; it beats, so that a dead worker's search is taken up long before that. */
+export function search({ summary, forMs }: Summarised & { forMs: number }) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.sessions,
+    startToCloseTimeout: forMs + 15_000,
+    heartbeatTimeout: '20 seconds',
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: UNTIL_IT_WORKS,
     summary,
   });
 }
@@ -67,7 +79,7 @@ export function watch({ summary, policy, forMs }: Summarised & { policy: Policy;
 export function destroy({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.destroy,
-    startToCloseTimeout: '60 seconds',
+    startToCloseTimeout: '30 seconds',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '60 seconds' },
     summary,
@@ -78,7 +90,7 @@ export function destroy({ summary }: Summarised) {
 export function confirm({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.show,
-    startToCloseTimeout: '150 seconds',
+    startToCloseTimeout: '45 seconds',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '60 seconds' },
     summary,
