@@ -31,8 +31,5 @@ test('a session rents, serves through the gateway, is extended and given back, a
   const receipt = await api.destroyed('default');
   expect(receipt).toMatchObject({ outcome: 'completed', reason: 'requested' });
   expect(receipt.instances).toHaveLength(1);
-  await books.expectNoneAlive();
-  await books.expectNoDoubleRent();
-  await books.expectReceiptAgrees(receipt);
-  await books.expectStrangersUntouched();
+  await books.expectAllWell(receipt);
 });

@@ -72,7 +72,7 @@ export class Api {
     session: string,
     what: string,
     isSo: (status: StatusAnswer) => boolean,
-    withinMs = 30_000,
+    withinMs = 60_000,
   ): Promise<StatusAnswer> {
     let last: StatusAnswer | null = null;
     const seen = () =>
@@ -85,12 +85,12 @@ export class Api {
         last = await this.status(session);
         return isSo(last) ? last : null;
       },
-      withinMs,
+      { withinMs, everyMs: 300 },
     );
   }
 
   /** READY; fails at once when it ended instead. */
-  async ready(session: string, withinMs = 30_000): Promise<StatusAnswer> {
+  async ready(session: string, withinMs = 60_000): Promise<StatusAnswer> {
     const status = await this.until(
       session,
       'is READY',
@@ -104,8 +104,18 @@ export class Api {
     return status;
   }
 
+  /** READY, and looked at since by supervision: what it downloaded is on the meter. */
+  async supervised(session: string): Promise<StatusAnswer> {
+    await this.ready(session);
+    return this.until(
+      session,
+      'was looked at',
+      ({ health, ready_at }) => (health.last_ok_at ?? '') > (ready_at ?? ''),
+    );
+  }
+
   /** Its receipt, once it has ended by itself or by what was asked before. */
-  async ended(session: string, withinMs = 40_000): Promise<ReceiptAnswer> {
+  async ended(session: string, withinMs = 60_000): Promise<ReceiptAnswer> {
     const { receipt } = await this.until(session, 'has ended', ({ receipt }) => receipt !== null, withinMs);
     if (receipt === null) throw new Error('unreachable: it was waited for');
     return receipt;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import type { LaunchInput } from '../../src/admin/schema.ts';
 import { connectSessions, type Sessions } from '../../src/client.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
@@ -16,7 +16,11 @@ import { ensureNamespace } from '../../src/temporal/namespace.ts';
 import { type RunningWorker, startWorker } from '../../src/worker.ts';
 import { Api } from './api.ts';
 import { Books } from './books.ts';
+import { eventually } from './eventually.ts';
 import { type Child, startServerProcess, startWorkerProcess } from './processes.ts';
+
+// A session lasts seconds on a quiet machine; a busy one must not turn that into a failure.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 export type StackOptions = {
   /** Its market: seed, time scale, faults from the start. */
@@ -47,6 +51,10 @@ export type Stack = AsyncDisposable & {
   labelPrefix(session: string): string;
   /** Through `POST /_sim/faults`, as anybody would. */
   faults(...scripts: readonly object[]): Promise<void>;
+  /** Waits until no fault of this kind is in force any more. */
+  awaitFaultsSpent(fault: string): Promise<void>;
+  /** Rents in the same account past Leash, one instance for each label; their contracts' ids. */
+  rentForOthers(labels: readonly (string | null)[]): Promise<number[]>;
   startWorker(): Promise<void>;
   stopWorker(): Promise<void>;
   /** A worker as a process of its own, polling. */
@@ -81,7 +89,14 @@ const QUICK_POLICY: Partial<Policy> = {
   heartbeatTimeoutMs: 5_000,
 };
 
-const QUICK_MARKET: SimulatorOptions = { timeScale: 300, rateScale: 0, machines: 300, seed: 1 };
+/** Offers stay as they are: what changes, and what is gone, is the test's to say. */
+const QUICK_MARKET: SimulatorOptions = {
+  timeScale: 300,
+  rateScale: 0,
+  machines: 300,
+  seed: 1,
+  restlessness: 0,
+};
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const home = mkdtempSync(join(tmpdir(), 'leash-scenario-'));
@@ -145,6 +160,10 @@ async function raise(options: StackOptions, home: string, closing: AsyncDisposab
     log,
     labelPrefix: (session) => `leash.${installation.owner}.${session}.`,
     faults: (...scripts) => addFaults(market.url, scripts),
+    awaitFaultsSpent: async (fault) => {
+      await eventually(`no ${fault} is left`, async () => !(await faultsInForce(market.url)).includes(fault));
+    },
+    rentForOthers: (labels) => rentForOthers(market, labels),
     startWorker: () => worker.start(),
     stopWorker: () => worker.stop(),
     workerProcess,
@@ -211,6 +230,44 @@ async function addFaults(marketUrl: string, scripts: readonly object[]): Promise
     signal: AbortSignal.timeout(5_000),
   });
   if (!answer.ok) throw new Error(`The simulator refuses these faults: ${await answer.text()}`);
+}
+
+async function faultsInForce(marketUrl: string): Promise<string[]> {
+  const answer = await fetch(`${marketUrl}/_sim/faults`, { signal: AbortSignal.timeout(5_000) });
+  const { faults } = (await answer.json()) as { faults: { fault: string }[] };
+  return faults.map(({ fault }) => fault);
+}
+
+/** Free offers of one GPU, ordered as somebody else's own program would order them. */
+async function rentForOthers({ url, key }: Simulator, labels: readonly (string | null)[]): Promise<number[]> {
+  const answer = await fetch(`${url}/_sim/machines`, { signal: AbortSignal.timeout(5_000) });
+  const { machines } = (await answer.json()) as {
+    machines: {
+      offers: { offer_id: number; num_gpus: number; contract_id: number | null; listed: boolean }[];
+    }[];
+  };
+  const free = machines
+    .flatMap(({ offers }) => offers)
+    .filter(({ num_gpus, contract_id, listed }) => num_gpus === 1 && contract_id === null && listed);
+  const ids: number[] = [];
+  for (const [index, label] of labels.entries()) {
+    const made = await fetch(`${url}/api/v0/asks/${free[index]?.offer_id}/`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        client_id: 'me',
+        image: 'ubuntu:24.04',
+        disk: 10,
+        runtype: 'ssh_proxy',
+        ...(label === null ? {} : { label }),
+      }),
+      signal: AbortSignal.timeout(5_000),
+    });
+    const { new_contract: id } = (await made.json()) as { new_contract?: number };
+    if (id === undefined) throw new Error(`Cannot rent for others: ${made.status}`);
+    ids.push(id);
+  }
+  return ids;
 }
 
 /** A launch that lasts as long as the test wants it, and whose waits are short. */
