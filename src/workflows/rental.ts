@@ -141,7 +141,7 @@ export class Rental {
   /** The moment after which nobody may keep this session's instances; the reaper and the lease go by it. */
   endsByMs(nowMs: number): number {
     const moment = budgetMoment(this.spending(nowMs), nowMs) ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.state.lifetimeUntilMs, moment);
+    return Math.min(this.state.lifetimeUntilMs, moment, this.#labelExpiresAtMs ?? moment);
   }
 
   /** The next moment at which the clock ends the session, and how. */
@@ -166,6 +166,11 @@ export class Rental {
       },
     ];
     const idleMs = this.keepAliveUntilMs;
+    const expiresAtMs = this.#labelExpiresAtMs;
+    if (expiresAtMs !== null && expiresAtMs < lifetimeUntilMs) {
+      const ending: Ending = { outcome: 'completed', reason: 'lifetime' };
+      deadlines.push({ atMs: expiresAtMs, ending, why: 'label expiry' });
+    }
     if (idleMs !== null) {
       // Supervision sees use and says `idle` first; this is for when nobody supervises.
       const atMs = Math.max(idleMs, this.state.sliceEndsAtMs) + 2 * this.policy.heartbeatTimeoutMs;
@@ -227,14 +232,13 @@ export class Rental {
 
   extension(additionalMs: number): ExtensionAnswer {
     const nowMs = Date.now();
-    const serving = this.serving;
     return judgeExtension(
       {
         nowMs,
         keepAliveUntilMs:
           this.keepAliveUntilMs ?? nowMs + this.request.keepAliveMs + this.state.grantedBeforeReadyMs,
         lifetimeUntilMs: this.state.lifetimeUntilMs,
-        labelExpiresAtMs: serving === null ? null : (parseLabel(serving.label)?.expiresAtSec ?? 0) * 1_000,
+        labelExpiresAtMs: this.#labelExpiresAtMs,
         isEnding: this.isEnding,
         spending: this.spending(nowMs),
       },
@@ -369,6 +373,12 @@ export class Rental {
     this.#published = text;
     upsertMemo(memo);
     upsertSearchAttributes(attributes);
+  }
+
+  /** After a price fall the budget lasts longer than its label was made for; the reaper goes by the label. */
+  get #labelExpiresAtMs(): number | null {
+    const expiresAtSec = this.serving === null ? undefined : parseLabel(this.serving.label)?.expiresAtSec;
+    return expiresAtSec === undefined ? null : expiresAtSec * 1_000;
   }
 
   #story(view: SessionView, nowMs: number): string {
