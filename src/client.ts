@@ -10,7 +10,7 @@ import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
 import { readReadiness } from './sessions/readiness.ts';
 import { readStatus } from './sessions/records.ts';
-import { explaining, noWorker, unanswered } from './sessions/refusals.ts';
+import { explaining, explainSilence, noWorker } from './sessions/refusals.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
 import { destroySession, extendSession } from './sessions/steering.ts';
 import { connectClient, withDeadline } from './temporal/connection.ts';
@@ -128,6 +128,6 @@ async function readBudget({
     if (error instanceof WorkflowNotFoundError) {
       throw noWorker('The ledger has not been opened yet: no worker has run here.');
     }
-    throw unanswered(error, 'the ledger');
+    throw await explainSilence(client, error, 'the ledger');
   }
 }

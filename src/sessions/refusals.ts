@@ -1,4 +1,5 @@
 import {
+  type Client,
   isGrpcServiceError,
   ServiceError,
   WorkflowNotFoundError,
@@ -7,7 +8,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { PROBLEM_KINDS, Problem } from '../domain/problem.ts';
-import { isTemporalSilent } from '../temporal/connection.ts';
+import { isTemporalSilent, withDeadline } from '../temporal/connection.ts';
 
 /** What Temporal's errors mean to a caller. Whatever is not expected here is a bug, and is left to show. */
 
@@ -32,6 +33,19 @@ export function refusalOf(error: unknown): Problem | null {
   const kind =
     cause instanceof ApplicationFailure ? PROBLEM_KINDS.find((known) => known === cause.type) : undefined;
   return kind === undefined ? null : new Problem(kind, cause?.message ?? '');
+}
+
+const PING_MS = 2_000;
+
+/** Whose silence it was: a Temporal that is gone looks like one without a worker until it is asked for itself. */
+export async function explainSilence(client: Client, error: unknown, whom: string): Promise<unknown> {
+  if (!isUnanswered(error)) return error;
+  try {
+    await withDeadline(client, PING_MS, () => client.workflowService.getSystemInfo({}));
+  } catch (silence) {
+    return silence;
+  }
+  return unanswered(error, whom);
 }
 
 /** No answer to a message, while Temporal itself answers, means that no worker runs. */

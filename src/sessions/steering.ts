@@ -6,7 +6,7 @@ import { withDeadline } from '../temporal/connection.ts';
 import { destroySignal, destroyUpdate, extendUpdate } from '../workflows/messages.ts';
 import { CALL_MS, type Context, sessionHandle } from './context.ts';
 import { readStatus } from './records.ts';
-import { isEndedUnderUpdate, isGone, isUnanswered, refusalOf, unanswered } from './refusals.ts';
+import { explainSilence, isEndedUnderUpdate, isGone, isUnanswered, refusalOf } from './refusals.ts';
 
 /** How long a destroy waits for a worker's answer before it is left as a signal, which needs none. */
 const DESTROY_ANSWER_MS = 4_000;
@@ -28,7 +28,7 @@ export async function extendSession(context: Context, order: ExtendOrder): Promi
         `There is no open session ${session} to extend; launch it first.`,
       );
     }
-    throw refusalOf(error) ?? unanswered(error, `session ${session}`);
+    throw refusalOf(error) ?? (await explainSilence(context.client, error, `session ${session}`));
   }
 }
 
