@@ -38,12 +38,9 @@ export function startGivingBack(rental: Rental, attempt: Attempt): void {
 async function giveBack(rental: Rental, attempt: Attempt): Promise<void> {
   const absences: number[] = [];
   let pauseMs = LOOK_PAUSE_MS;
+  const judge = () => judgeTeardown(factsOf(attempt, absences), rental.policy);
   while (mayExist(attempt)) {
-    const verdict = judgeTeardown(factsOf(attempt, absences), {
-      absenceGapMs: rental.policy.absenceGapMs,
-      settleMs: rental.policy.settleMs,
-    });
-    if (verdict.kind === 'gone') break;
+    const verdict = judge();
     if (verdict.kind === 'destroy') await sendDeletes(rental, attempt, verdict.instanceIds);
     // The workflow's own clock, before the look begins: workers' clocks differ, and absence is judged by time.
     const lookingAtMs = Date.now();
@@ -56,10 +53,11 @@ async function giveBack(rental: Rental, attempt: Attempt): Promise<void> {
     noteLook(rental, attempt, look);
     if (look.isAbsent) absences.push(lookingAtMs);
     else absences.length = 0;
+    // Absences that do not count yet are no reason to look without a rest: a settling time takes a minute.
+    if (judge().kind === 'gone') break;
     pauseMs = look.isAbsent ? LOOK_PAUSE_MS : Math.min(LOOK_PAUSE_MS_MAX, pauseMs * 1.5);
     const restMs = look.isAbsent ? rental.policy.absenceGapMs : pauseMs;
-    if (absences.length < 2)
-      await sleep(restMs, { summary: look.isAbsent ? 'look once more' : 'still there' });
+    await sleep(restMs, { summary: look.isAbsent ? 'look once more' : 'still there' });
   }
   finish(rental, attempt);
   await quick({ summary: `settle attempt ${attempt.attempt}` }).endAttempt({
