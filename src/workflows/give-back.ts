@@ -9,6 +9,8 @@ import type { Rental } from './rental.ts';
 
 const LOOK_PAUSE_MS = 2_000;
 const LOOK_PAUSE_MS_MAX = 600_000;
+/** How long a DELETE may stay unanswered before another instance is rented all the same. */
+const DELETE_PATIENCE_MS = 60_000;
 
 /** Everything the session ever asked for, given back and seen gone. */
 export async function giveBackAll(rental: Rental): Promise<void> {
@@ -29,6 +31,15 @@ export function startGivingBack(rental: Rental, attempt: Attempt): void {
     rental.givingBack.delete(attempt.attempt);
   });
   rental.givingBack.set(attempt.attempt, teardown);
+}
+
+/** The moment from which another instance may be rented in the attempt's place. */
+export async function awaitDelete(attempt: Attempt): Promise<void> {
+  await condition(
+    () => attempt.destroyAcceptedAtMs !== null || attempt.phase === 'gone',
+    DELETE_PATIENCE_MS,
+    { summary: `attempt ${attempt.attempt}: wait for its DELETE` },
+  );
 }
 
 /**

@@ -74,7 +74,7 @@ const CANCELLED: Ending = { outcome: 'cancelled', reason: 'Cancelled from outsid
 
 /** What can be asked of a session, and how. Set before the first wait, so that no message finds nobody. */
 function listen(rental: Rental): void {
-  setHandler(statusQuery, () => rental.view(Date.now()), {
+  setHandler(statusQuery, (nowMs) => rental.view(laterOf(Date.now(), nowMs)), {
     description: 'What the session is doing and has cost',
   });
   setHandler(openUpdate, async () => {
@@ -113,6 +113,11 @@ function requestedEnd(order: unknown): Ending {
   const isShutdown =
     typeof order === 'object' && order !== null && Reflect.get(order, 'reason') === 'shutdown';
   return { outcome: 'completed', reason: isShutdown ? 'shutdown' : 'requested' };
+}
+
+/** Whoever asks from the Web UI gives no time, or nonsense. */
+function laterOf(workflowMs: number, givenMs: unknown): number {
+  return typeof givenMs === 'number' && givenMs > workflowMs ? givenMs : workflowMs;
 }
 
 /** Same rules for update and signal; a refusal is recorded, not thrown. */

@@ -42,7 +42,11 @@ export const destroySignal = defineSignal<[unknown?]>('destroy');
 /** Counts as use now. */
 export const touchSignal = defineSignal<[unknown?]>('touch');
 
-export const statusQuery = defineQuery<SessionView>('status');
+/**
+ * With the asker's clock: a workflow's own stands still between its events, for hours in a quiet session, and
+ * what has been spent and waited since would stand still with it. Left out, it is answered by the workflow's.
+ */
+export const statusQuery = defineQuery<SessionView, [nowMs?: number]>('status');
 
 /** What `describe()` says of an open session without any worker; the reaper and the gateway live on it. */
 export type SessionMemo = {

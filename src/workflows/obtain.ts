@@ -1,16 +1,14 @@
-import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { RentResult } from '../activities/rent-instance.ts';
 import type { SearchResult } from '../activities/search-offers.ts';
 import { type Attempt, type Choice, gpuText } from '../domain/attempt.ts';
 import { affords, usd } from '../domain/budget.ts';
 import { classifyCreateRefusal, contractMismatch, type Failure, failureOf } from '../domain/failure.ts';
 import { blame } from './blame.ts';
-import { startGivingBack } from './give-back.ts';
-import { create, quick, search, watch } from './policies.ts';
+import { awaitDelete, startGivingBack } from './give-back.ts';
+import { create, quick, search, watchToEnd } from './policies.ts';
 import { forecastOf, type Rental } from './rental.ts';
 
-/** How long a failed attempt's DELETE may stay unanswered before the next offer is tried all the same. */
-const DELETE_PATIENCE_MS = 60_000;
 /** What is nobody's fault (429, 5xx) passes; the next offer would meet it too. */
 const NOBODY_PAUSE_MS = 5_000;
 /** Grants that found their machine taken cost nothing, but they do not go on for ever. */
@@ -91,13 +89,7 @@ async function tryOffer(
   const judged = await blame(rental, attempt, failure);
   rental.fail(attempt, judged);
   startGivingBack(rental, attempt);
-  await condition(
-    () => attempt.destroyAcceptedAtMs !== null || attempt.phase === 'gone',
-    DELETE_PATIENCE_MS,
-    {
-      summary: `attempt ${attempt.attempt}: wait for its DELETE`,
-    },
-  );
+  await awaitDelete(attempt);
   return judged;
 }
 
@@ -221,19 +213,22 @@ async function boot(rental: Rental, attempt: Attempt): Promise<Failure | null> {
   enter(rental, attempt, 'booting');
   const { policy } = rental;
   const deadlineMs = Math.min(Date.now() + attempt.choice.bootDeadlineMs, startupUntilMs(rental, attempt));
-  const result = await watch({
-    summary: `boot instance ${instanceId}`,
-    policy,
-    forMs: deadlineMs - Date.now(),
-  }).awaitRunning({
-    label: attempt.label,
-    instanceId,
-    deadlineMs,
-    lookMs: policy.bootLookMs,
-    portGraceMs: policy.portGraceMs,
-    heartbeatMs: policy.heartbeatMs,
-    settleMs: policy.settleMs,
-  });
+  const result = await unlessUnwatched(
+    watchToEnd({
+      summary: `boot instance ${instanceId}`,
+      policy,
+      forMs: deadlineMs - Date.now(),
+    }).awaitRunning({
+      label: attempt.label,
+      instanceId,
+      deadlineMs,
+      lookMs: policy.bootLookMs,
+      portGraceMs: policy.portGraceMs,
+      heartbeatMs: policy.heartbeatMs,
+      settleMs: policy.settleMs,
+    }),
+  );
+  if (result === null) return failureOf('startup-timeout', 'no worker saw it start');
   rental.learn(attempt, result.facts);
   if (result.kind === 'failed') return result.failure;
   attempt.endpoint = result.endpoint;
@@ -269,22 +264,35 @@ async function startModel(rental: Rental, attempt: Attempt): Promise<Failure | n
   enter(rental, attempt, 'starting-vllm');
   const { policy, request } = rental;
   const deadlineMs = Math.min(Date.now() + attempt.choice.vllmDeadlineMs, startupUntilMs(rental, attempt));
-  const result = await watch({
-    summary: `start ${request.model} on ${instanceId}`,
-    policy,
-    forMs: deadlineMs - Date.now(),
-  }).awaitModel({
-    label: attempt.label,
-    instanceId,
-    endpoint: attempt.endpoint,
-    model: request.model,
-    isPooling: attempt.choice.isPooling,
-    deadlineMs,
-    lookMs: policy.bootLookMs,
-    heartbeatMs: policy.heartbeatMs,
-  });
+  const result = await unlessUnwatched(
+    watchToEnd({
+      summary: `start ${request.model} on ${instanceId}`,
+      policy,
+      forMs: deadlineMs - Date.now(),
+    }).awaitModel({
+      label: attempt.label,
+      instanceId,
+      endpoint: attempt.endpoint,
+      model: request.model,
+      isPooling: attempt.choice.isPooling,
+      deadlineMs,
+      lookMs: policy.bootLookMs,
+      heartbeatMs: policy.heartbeatMs,
+    }),
+  );
+  if (result === null) return failureOf('startup-timeout', 'no worker saw the model start');
   rental.learn(attempt, result.facts);
   return result.kind === 'failed' ? result.failure : null;
+}
+
+/** Null when nobody saw it to its end (no worker, a bug): the attempt's time is over all the same. */
+async function unlessUnwatched<Result>(watching: Promise<Result>): Promise<Result | null> {
+  try {
+    return await watching;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return null;
+  }
 }
 
 function startupUntilMs(rental: Rental, attempt: Attempt): number {

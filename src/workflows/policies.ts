@@ -61,9 +61,21 @@ export function create({ summary }: Summarised) {
   });
 }
 
+type Watching = Summarised & { policy: Policy; forMs: number };
+
 /** Watching: heartbeats, owns nothing, so nobody waits for it when it is cancelled. */
-export function watch({ summary, policy, forMs }: Summarised & { policy: Policy; forMs: number }) {
-  const options: ActivityOptions = {
+export function watch(watching: Watching) {
+  return proxyActivities<Activities>(watchOptions(watching));
+}
+
+/** Watching that is over at its time, also where no worker takes it up: its phase must not outlast its deadline. */
+export function watchToEnd(watching: Watching) {
+  const options = watchOptions(watching);
+  return proxyActivities<Activities>({ ...options, scheduleToCloseTimeout: options.startToCloseTimeout });
+}
+
+function watchOptions({ summary, policy, forMs }: Watching) {
+  return {
     taskQueue: TASK_QUEUES.supervise,
     // Room past its own deadline, at which it answers by itself: the log is read then, and calls have queues.
     startToCloseTimeout: Math.max(1, forMs) + 120_000,
@@ -71,8 +83,7 @@ export function watch({ summary, policy, forMs }: Summarised & { policy: Policy;
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
     summary,
-  };
-  return proxyActivities<Activities>(options);
+  } satisfies ActivityOptions;
 }
 
 /** Destroying: no limit of attempts or of time. What is given up here goes on billing. */

@@ -4,7 +4,7 @@ import type { Attempt } from '../domain/attempt.ts';
 import { budgetMoment } from '../domain/budget.ts';
 import { failureOf } from '../domain/failure.ts';
 import { blame } from './blame.ts';
-import { startGivingBack } from './give-back.ts';
+import { awaitDelete, startGivingBack } from './give-back.ts';
 import { watch } from './policies.ts';
 import type { Rental } from './rental.ts';
 
@@ -91,6 +91,7 @@ async function giveUp(rental: Rental, serving: Attempt, seen: SuperviseResult): 
   rental.state.servingAttempt = null;
   rental.state.launchUntilMs = Date.now() + rental.policy.launchMs;
   startGivingBack(rental, serving);
+  await awaitDelete(serving);
 }
 
 function isHistoryLong(rental: Rental): boolean {
