@@ -33,7 +33,7 @@ export async function describeSession(
 async function askSession(context: Context, session: string): Promise<SessionView | null> {
   try {
     return await withDeadline(context.client, QUERY_MS, () =>
-      sessionHandle(context, session).query(statusQuery),
+      sessionHandle(context, session).query(statusQuery, Date.now()),
     );
   } catch {
     return null;
