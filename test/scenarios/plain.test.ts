@@ -28,6 +28,13 @@ test('a session rents, serves through the gateway, is extended and given back, a
     Date.parse(extended.body.keep_alive_until ?? '') - Date.parse(before.keep_alive_until ?? '');
   expect(movedMs).toBeGreaterThanOrEqual(5 * 60_000 - 1_000);
 
+  // Nothing happens to a quiet session, and yet it costs.
+  await api.until(
+    'default',
+    'has cost more',
+    ({ budget }) => budget.spent_usd > extended.body.budget.spent_usd,
+  );
+
   const receipt = await api.destroyed('default');
   expect(receipt).toMatchObject({ outcome: 'completed', reason: 'requested' });
   expect(receipt.instances).toHaveLength(1);
