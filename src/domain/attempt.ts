@@ -26,6 +26,8 @@ export type Choice = {
   readonly isPooling: boolean;
   readonly diskGb: number;
   readonly bootMsExpected: number;
+  /** Its part from create to `running`, in which no GPU is billed. */
+  readonly pullMsExpected: number;
   /** From create to running, and from running to a served model; both within the attempt's cap. */
   readonly bootDeadlineMs: number;
   readonly vllmDeadlineMs: number;

@@ -37,9 +37,13 @@ export type Candidate = {
   readonly usdPerHourWhole: number;
   /** What image and weights cost to download here. */
   readonly trafficUsd: number;
+  /** Of it the image. */
+  readonly imageUsd: number;
   /** What to bid; null when renting on demand. */
   readonly bidUsdPerHour: number | null;
   readonly bootMsExpected: number;
+  /** Its part from create to `running`. */
+  readonly pullMsExpected: number;
   readonly bootDeadlineMs: number;
   readonly vllmDeadlineMs: number;
 };
@@ -93,6 +97,7 @@ export function choiceOf(candidate: Candidate, need: Pick<Need, 'diskGb'>): Choi
     isPooling: serving.isPooling,
     diskGb: need.diskGb,
     bootMsExpected: candidate.bootMsExpected,
+    pullMsExpected: candidate.pullMsExpected,
     bootDeadlineMs: candidate.bootDeadlineMs,
     vllmDeadlineMs: candidate.vllmDeadlineMs,
   };
@@ -114,6 +119,7 @@ function candidate(offer: Offer, need: Need, tier: Tier, serving: Serving): Cand
   const gpuUsdPerHour = Math.min(usdPerHour, bidUsdPerHour ?? offer.gpuUsdPerHour);
   const factors = factorsOf({ offer, need, tier, usdPerHourWhole });
   const boot = bootFacts(offer, need, serving.weightsGb);
+  const { pullMs, totalMs } = expectedBoot(boot);
   return {
     offer,
     tier: tier.name,
@@ -126,8 +132,10 @@ function candidate(offer: Offer, need: Need, tier: Tier, serving: Serving): Cand
     storageUsdPerHour: usdPerHour - gpuUsdPerHour,
     usdPerHourWhole,
     trafficUsd,
+    imageUsd: need.image.compressedGb * offer.downloadUsdPerGb,
     bidUsdPerHour,
-    bootMsExpected: expectedBoot(boot).totalMs,
+    bootMsExpected: totalMs,
+    pullMsExpected: pullMs,
     ...phaseDeadlines({ ...boot, maxStartupMs: need.maxStartupMs }),
   };
 }

@@ -4,10 +4,11 @@ import type { SearchResult } from '../activities/search-offers.ts';
 import { type Attempt, type Choice, gpuText } from '../domain/attempt.ts';
 import { affords, usd } from '../domain/budget.ts';
 import { classifyCreateRefusal, contractMismatch, type Failure, failureOf } from '../domain/failure.ts';
+import { forecastOf } from '../domain/forecast.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
 import { create, quick, search, watchToEnd } from './policies.ts';
-import { forecastOf, type Rental } from './rental.ts';
+import type { Rental } from './rental.ts';
 
 /** What is nobody's fault (429, 5xx) passes; the next offer would meet it too. */
 const NOBODY_PAUSE_MS = 5_000;
@@ -379,7 +380,7 @@ class Shelf {
           .affordable
       )
         continue;
-      state.forecastUsd ??= forecastOf(choice, request.keepAliveMs);
+      state.forecastUsd ??= forecastOf(choice, { ...request, policy: this.#rental.policy }).totalUsd;
       return choice;
     }
   }

@@ -55,7 +55,6 @@ export type RentalState = {
 };
 
 const SEEN_UPDATES_KEPT = 200;
-const HOUR_MS = 3_600_000;
 
 /**
  * One session's state and what can be read from it. Changes come from the story in `gpu-session.ts` and the
@@ -411,11 +410,6 @@ export class Rental {
       ? ''
       : ` The provider still shows the instance ${Math.round(forMs / 1_000)} s after our DELETE.`;
   }
-}
-
-/** Dollars a session was expected to cost when it was taken on: one keep-alive at the chosen price, and its download. */
-export function forecastOf(choice: Choice, keepAliveMs: number): number {
-  return (choice.usdPerHour * (keepAliveMs + choice.bootMsExpected)) / HOUR_MS + choice.trafficUsd;
 }
 
 function freshState(input: SessionInput, nowMs: number): RentalState {

@@ -241,6 +241,7 @@ export function aChoice(set: Partial<Choice> = {}): Choice {
     isPooling: false,
     diskGb: 50,
     bootMsExpected: 300_000,
+    pullMsExpected: 120_000,
     bootDeadlineMs: 480_000,
     vllmDeadlineMs: 600_000,
     ...set,
