@@ -81,10 +81,10 @@ test('replacements are paid from the same budget', async () => {
     { offerId: 1, afterMs: 100 * MINUTE, kind: 'stopped' },
     { offerId: 2, afterMs: 100 * MINUTE, kind: 'stopped' },
   ];
-  const receipt = await (await stage.launch({ budgetUsd: 2, replace: true })).ended();
+  const receipt = await (await stage.launch({ budgetUsd: 2.5, replace: true })).ended();
   expect(receipt).toMatchObject({ outcome: 'over-budget' });
   expect(receipt.instances).toHaveLength(3);
-  expect(receipt.usd.total).toBeLessThan(2);
+  expect(receipt.usd.total).toBeLessThan(2.5);
 });
 
 test('every label is among the claims in the memo before its create is scheduled', async () => {
