@@ -2,13 +2,16 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import type { LedgerNumbers } from './domain/ledger.ts';
+import type { LaunchPlan } from './domain/plan.ts';
 import type { Policy } from './domain/policy.ts';
 import type { SessionRequest, SessionState, SessionView } from './domain/session.ts';
 import type { Installation } from './installation.ts';
 import { CALL_MS, type Context } from './sessions/context.ts';
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
+import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
+import { type ReapOrder, reapNow } from './sessions/reaping.ts';
 import { readStatus } from './sessions/records.ts';
 import { explaining, explainSilence, noWorker } from './sessions/refusals.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
@@ -16,8 +19,12 @@ import { destroySession, extendSession } from './sessions/steering.ts';
 import { connectClient, withDeadline } from './temporal/connection.ts';
 import { ledgerWorkflowId } from './workflows/ids.ts';
 import { ledgerQuery } from './workflows/messages.ts';
+import type { ReapReport } from './workflows/reap-orphans.ts';
 
+export type { PlanQuestion } from './sessions/planning.ts';
+export type { ReapOrder } from './sessions/reaping.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
+export type { ReapReport } from './workflows/reap-orphans.ts';
 
 /** Sessions over Temporal. Every call has a deadline; every expected refusal is thrown as a `Problem`. */
 export type Sessions = {
@@ -33,6 +40,10 @@ export type Sessions = {
   list(filter: ListFilter): Promise<{ items: SessionSummary[]; next: string | null }>;
   /** no-worker, temporal-unreachable. */
   budget(): Promise<LedgerNumbers & { readonly freeUsd: number }>;
+  /** What a launch would do and cost; rents nothing. market-unreachable, market-refused, no-worker, temporal-unreachable. */
+  plan(question: PlanQuestion): Promise<LaunchPlan>;
+  /** market-unreachable, no-worker, temporal-unreachable. */
+  reap(order: ReapOrder): Promise<ReapReport>;
   /** Sessions as the gateway may use them now, kept fresh each second. */
   serving(): readonly ServingSession[];
   /** Out of the table until a fresh look says READY again. */
@@ -106,6 +117,8 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     destroy: (order) => explaining(() => destroySession(context, order)),
     list: (filter) => explaining(() => listSessions(context, filter)),
     budget: () => explaining(() => readBudget(context)),
+    plan: (question) => explaining(() => planSession(context, question, () => readBudget(context))),
+    reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),
     markUnreachable: (session) => table.markUnreachable(session),
     readiness: () => readReadiness(context),

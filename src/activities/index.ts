@@ -13,9 +13,10 @@ import { confirmGone } from './confirm-gone.ts';
 import type { Deps } from './deps.ts';
 import { destroyInstance } from './destroy-instance.ts';
 import { findByLabel } from './find-by-label.ts';
+import { planOffers } from './plan-offers.ts';
 import { readAccount } from './read-account.ts';
 import { readCharges } from './read-charges.ts';
-import { describeSessions, settleTerminated, surveyInstances } from './reap.ts';
+import { describeSessions, type SurveyOrder, settleTerminated, surveyInstances } from './reap.ts';
 import { rentInstance } from './rent-instance.ts';
 import { searchOffers } from './search-offers.ts';
 import { superviseInstance } from './supervise-instance.ts';
@@ -33,6 +34,7 @@ export function createActivities(deps: Deps) {
     closeReservation: bind(deps, closeReservation),
     readAccount: () => readAccount(deps),
     searchOffers: bind(deps, searchOffers),
+    planOffers: bind(deps, planOffers),
     rentInstance: bind(deps, rentInstance),
     findByLabel: bind(deps, findByLabel),
     awaitRunning: bind(deps, awaitRunning),
@@ -42,7 +44,7 @@ export function createActivities(deps: Deps) {
     destroyInstance: bind(deps, destroyInstance),
     confirmGone: bind(deps, confirmGone),
     readCharges: bind(deps, readCharges),
-    surveyInstances: () => surveyInstances(deps),
+    surveyInstances: (order?: SurveyOrder) => surveyInstances(deps, order),
     describeSessions: bind(deps, describeSessions),
     settleTerminated: bind(deps, settleTerminated),
   };

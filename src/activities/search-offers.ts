@@ -58,7 +58,8 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
   }
 }
 
-function toSearch(need: Need): OfferSearch {
+/** The query that every ask about this need shares. */
+export function toSearch(need: Need): OfferSearch {
   const dearest = Math.max(...need.tiers.map((tier) => tier.usdPerHourMax * need.gpuCount));
   return {
     gpuNames: [...new Set(need.tiers.flatMap((tier) => tier.gpuNames))],

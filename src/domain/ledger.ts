@@ -1,3 +1,6 @@
+import type { BudgetAlert } from './budget-outlook.ts';
+import { type Settled, settle } from './settled.ts';
+
 /**
  * The ledger's rules. State is reservations and rates, never ticks, so it changes only when a session
  * opens, tries an offer or ends. Plain JSON; every function returns the state to keep and the answer to give.
@@ -20,6 +23,13 @@ export type LedgerState = {
   readonly reservations: Readonly<Record<string, Reservation>>;
   /** Keys of reservations closed lately, newest last; bounded. */
   readonly closedKeys: readonly string[];
+  /** What closed sessions were booked with, by key; bounded. */
+  readonly settled: Settled;
+  /** From when on every session that closed is in `settled`. */
+  readonly settledSinceMs: number;
+  /** Thresholds reached in this period, and how many were in all. */
+  readonly alerts: readonly BudgetAlert[];
+  readonly alertsFired: number;
 };
 
 export type Reservation = {
@@ -86,7 +96,16 @@ export function emptyLedger(owner: string, nowMs: number): LedgerState {
     spentUsd: 0,
     reservations: {},
     closedKeys: [],
+    settled: {},
+    settledSinceMs: nowMs,
+    alerts: [],
+    alertsFired: 0,
   };
+}
+
+/** A state carried over by an older version, with what it did not have yet. */
+export function carriedLedger(carried: Partial<LedgerState> & { owner: string }, nowMs: number): LedgerState {
+  return { ...emptyLedger(carried.owner, nowMs), ...carried };
 }
 
 export function reservationKey(session: { owner: string; session: string; run: string }): string {
@@ -224,12 +243,8 @@ export function close(
   const booked = reservation === undefined ? 0 : bookedUsd(reservation, end.nowMs);
   const usd = isMoney(end.usd) ? end.usd : booked;
   const { [end.key]: _closed, ...reservations } = state.reservations;
-  return {
-    ...state,
-    spentUsd: state.spentUsd + usd,
-    reservations,
-    closedKeys: [...state.closedKeys, end.key].slice(-CLOSED_KEYS_KEPT),
-  };
+  const closedKeys = [...state.closedKeys, end.key].slice(-CLOSED_KEYS_KEPT);
+  return settle({ ...state, reservations, closedKeys }, { key: end.key, usd, nowMs: end.nowMs });
 }
 
 /** Limit and period as the newest worker start set them. */
@@ -250,6 +265,9 @@ export function rebuild(
   found: {
     readonly spentUsd: number;
     readonly open: readonly { key: string; session: string; capUsd: number; openedAtMs: number }[];
+    /** The same spending by session, complete since `sinceMs`; ledgers of older versions were not told. */
+    readonly settled?: Settled;
+    readonly sinceMs?: number;
   },
 ): LedgerState {
   if (before.isRebuilt) return before;
@@ -258,8 +276,21 @@ export function rebuild(
     if (before.closedKeys.includes(key)) continue;
     reservations[key] ??= { session, capUsd, openedAtMs, attempts: {}, hasLostBookings: true };
   }
-  // What closed since it started anew may not be among the charges yet, which lag: counted twice over not at all.
-  return { ...before, spentUsd: before.spentUsd + found.spentUsd, reservations, isRebuilt: true };
+  // A total that is not told by session may hold what closed since this began: counted twice over not at all.
+  const foundUsd =
+    found.settled === undefined
+      ? found.spentUsd
+      : Object.entries(found.settled)
+          .filter(([key]) => before.settled[key] === undefined)
+          .reduce((sum, [, { usd }]) => sum + usd, 0);
+  return {
+    ...before,
+    spentUsd: before.spentUsd + foundUsd,
+    reservations,
+    isRebuilt: true,
+    settled: { ...found.settled, ...before.settled },
+    settledSinceMs: Math.min(before.settledSinceMs, found.sinceMs ?? before.settledSinceMs),
+  };
 }
 
 export function numbersOf(state: LedgerState): LedgerNumbers {
@@ -270,7 +301,9 @@ export function numbersOf(state: LedgerState): LedgerNumbers {
 /** Spending starts from zero when a period ends; what is reserved stays reserved. */
 export function rollPeriod(state: LedgerState, nowMs: number): LedgerState {
   const startMs = periodStart(state.period, state.periodStartMs, nowMs);
-  return startMs > state.periodStartMs ? { ...state, periodStartMs: startMs, spentUsd: 0 } : state;
+  return startMs > state.periodStartMs
+    ? { ...state, periodStartMs: startMs, spentUsd: 0, alerts: [] }
+    : state;
 }
 
 /** Start of the period that holds `nowMs`, epoch ms; months are UTC calendar months. */
@@ -316,7 +349,8 @@ function knownUsd(reservation: Reservation, nowMs: number): number {
 }
 
 /** Whatever is not a sound sum of money has no room: a NaN that got in would let everything in after it. */
-function hasRoom({ spentUsd, reservedUsd, limitUsd }: LedgerNumbers, capUsd: number): boolean {
+/** Checkpoint 1. */
+export function hasRoom({ spentUsd, reservedUsd, limitUsd }: LedgerNumbers, capUsd: number): boolean {
   return isMoney(capUsd) && microUsd(spentUsd + reservedUsd + capUsd) <= microUsd(limitUsd);
 }
 

@@ -8,6 +8,9 @@ export const sessionOfWorkflowId = (workflowId: string): string | null =>
 
 export const ledgerWorkflowId = (owner: string): string => `ledger/${owner}`;
 
+/** One short workflow per question; `unique` keeps two apart. */
+export const marketWorkflowId = (call: string, unique: string): string => `market/${call}-${unique}`;
+
 export const REAP_SCHEDULE_ID = 'reap-orphans';
 
 export const TASK_QUEUES = {

@@ -1,3 +1,4 @@
 export { budgetLedger } from './budget-ledger.ts';
 export { gpuSession } from './gpu-session.ts';
+export { marketQuestion } from './market-question.ts';
 export { reapOrphans } from './reap-orphans.ts';

@@ -1,15 +1,19 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { BudgetAlert } from '../domain/budget-outlook.ts';
+import type { OpenCosts } from '../domain/costs.ts';
 import type {
   CallOffAnswer,
   GrantAnswer,
   LedgerNumbers,
+  Reservation,
   ReserveAnswer,
   SpendAnswer,
 } from '../domain/ledger.ts';
+import type { LaunchPlan } from '../domain/plan.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { ProblemKind } from '../domain/problem.ts';
-import type { SessionRequest, SessionState, SessionView } from '../domain/session.ts';
+import type { BudgetNumbers, SessionRequest, SessionState, SessionView } from '../domain/session.ts';
 
 /** Names of messages are public: they are typed into Temporal's Web UI and its command line. Never renamed. */
 
@@ -106,6 +110,8 @@ export type RebuildOrder = {
     readonly capUsd: number;
     readonly openedAtMs: number;
   }[];
+  readonly settled: Settled;
+  readonly sinceMs: number;
 };
 
 export const reserveUpdate = defineUpdate<ReserveAnswer, [ReserveOrder]>('reserve');
@@ -121,7 +127,13 @@ export const configureUpdate = defineUpdate<LedgerSummary, [{ limitUsd: number; 
   'configure',
 );
 export const rebuildUpdate = defineUpdate<LedgerSummary, [RebuildOrder]>('rebuild');
+/** What the provider charged for sessions that have closed, as all they cost; the audit sends it. */
+export const correctUpdate = defineUpdate<LedgerSummary, [{ corrections: readonly Correction[] }]>('correct');
 export const ledgerQuery = defineQuery<LedgerSummary>('ledger');
+/** What the audit compares with the provider's charges. */
+export const ledgerBooksQuery = defineQuery<LedgerBooks>('books');
+/** One open reservation with its bookings; null where there is none. */
+export const reservationQuery = defineQuery<Reservation | null, [string]>('reservation');
 
 export type LedgerSummary = LedgerNumbers & {
   readonly isRebuilt: boolean;
@@ -129,7 +141,30 @@ export type LedgerSummary = LedgerNumbers & {
   readonly periodStartMs: number;
   readonly periodEndMs: number | null;
   readonly openKeys: readonly string[];
+  readonly alerts: readonly BudgetAlert[];
+  readonly alertsFired: number;
+  readonly projectedBreachAtMs: number | null;
 };
+
+export type LedgerBooks = {
+  readonly isRebuilt: boolean;
+  readonly periodStartMs: number;
+  readonly openKeys: readonly string[];
+  readonly settled: Settled;
+  readonly settledSinceMs: number;
+};
+
+/** A question about a launch that rents nothing: what the market offers for it now, and what it would cost. */
+export type MarketQuestion = {
+  readonly request: SessionRequest;
+  readonly policy: Policy;
+  /** What checkpoint 1 is judged by; null where no ledger answered. */
+  readonly ledger: BudgetNumbers | null;
+};
+export type MarketAnswer =
+  | { readonly kind: 'plan'; readonly plan: LaunchPlan }
+  /** The market's no (key, quota), or its silence. */
+  | { readonly kind: 'market-refused' | 'market-unreachable'; readonly message: string };
 
 /** What binds an installation to its market: in the ledger's memo, written at its first start. */
 export type LedgerMemo = { readonly owner: string; readonly api_url: string; readonly account_id: string };

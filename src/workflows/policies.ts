@@ -50,6 +50,18 @@ export function search({ summary, forMs }: Summarised & { forMs: number }) {
   });
 }
 
+/** A question of somebody who waits: over at its time, and asked again only when a worker died over it. */
+export function question({ summary, forMs }: Summarised & { forMs: number }) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.sessions,
+    scheduleToCloseTimeout: forMs,
+    heartbeatTimeout: '20 seconds',
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { maximumAttempts: 2 },
+    summary,
+  });
+}
+
 /** The one create of a label: never repeated, and awaited once it has started, so that its instance is known. */
 export function create({ summary }: Summarised) {
   return proxyActivities<Activities>({

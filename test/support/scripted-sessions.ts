@@ -14,7 +14,7 @@ export type ScriptedSessions = Sessions & {
 export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessions {
   const calls: ScriptedSessions['calls'] = [];
   const table: ServingSession[] = [];
-  const answer = <Name extends 'launch' | 'status' | 'extend' | 'destroy' | 'list'>(name: Name) =>
+  const answer = <Name extends 'launch' | 'status' | 'extend' | 'destroy' | 'list' | 'plan'>(name: Name) =>
     ((given: unknown) => {
       calls.push({ name, given });
       const scripted = script[name] as ((given: unknown) => unknown) | undefined;
@@ -29,7 +29,9 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     extend: answer('extend'),
     destroy: answer('destroy'),
     list: answer('list'),
+    plan: answer('plan'),
     budget: () => script.budget?.() ?? Promise.reject(new Error('The test did not script budget')),
+    reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
     readiness: () => script.readiness?.() ?? Promise.reject(new Error('The test did not script readiness')),
     serving: () => [...table],
     markUnreachable(session) {

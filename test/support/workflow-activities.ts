@@ -78,6 +78,10 @@ export function standInActivities(scene: Scene): Activities {
         ? { kind: 'found', choices, offersSeen }
         : { kind: 'none', offersSeen, why: 'the market lists no offer' };
     }),
+    planOffers: play('planOffers', () => ({
+      kind: 'market-unreachable',
+      message: 'Sessions do not ask for plans.',
+    })),
     rentInstance: play('rentInstance', (market, order, nowMs) => {
       if (market.fateOf(order.offerId).create === 'not-sent') throw new Error('the worker died');
       const spent = keep(market, spendGrant(market.ledger, order));
