@@ -30,7 +30,6 @@ describe('a launch that makes no sense', () => {
     ['a budget above the ceiling', { budget_usd: 1_000 }, ['budget_usd']],
     ['four hedges', { hedge: 4 }, ['hedge']],
     ['half a GPU', { num_gpus: 0.5 }, ['num_gpus']],
-    ['a country of three letters', { countries: ['USA'] }, ['countries.0']],
     ['an unknown field', { gpu: 'H100' }, ['gpu']],
     ['a bid for an on-demand instance', { max_bid_usd_per_hour: 0.2 }, ['max_bid_usd_per_hour']],
     ['an argument that is ours', { vllm_args: ['--api-key', 'x'] }, ['vllm_args']],
