@@ -21,9 +21,12 @@ export type Survey = {
 
 const DESCRIBE_DEADLINE_MS = 15_000;
 
+/** Whose instances are meant; left out, our own. */
+export type SurveyOrder = { readonly owner?: string };
+
 /** Everything of ours on the market, by one complete list; a failed page ends the run. */
-export async function surveyInstances(deps: Deps): Promise<Survey> {
-  const { owner } = deps.installation;
+export async function surveyInstances(deps: Deps, order: SurveyOrder = {}): Promise<Survey> {
+  const owner = order.owner ?? deps.installation.owner;
   const openKeys = await openKeysOf(deps);
   const { instances, askedAtMs } = await deps.instances.look(Date.now());
   const ours = instances

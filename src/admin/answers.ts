@@ -126,6 +126,18 @@ export const budgetAnswer = z.object({
   projected_breach_at: maybeTime,
 });
 
+const reapedInstance = z.object({ instance_id: z.number(), label: z.string(), why: z.string() });
+
+export const reapAnswer = z.object({
+  found: z.int().describe('Instances that carry a label of the owner'),
+  destroyed: z.array(reapedInstance).describe('Seen gone; with `dry_run`, what would be destroyed'),
+  left: z.array(reapedInstance).describe('Kept, and why'),
+  dry_run: z.boolean(),
+  expired_of_others: z
+    .array(z.object({ instance_id: z.number(), label: z.string(), usd_per_hour: usd.nullable() }))
+    .describe('Instances of other owners past the expiry of their label: shown, never touched'),
+});
+
 export const problemAnswer = z.object({
   type: z.string(),
   title: z.string(),
@@ -154,5 +166,6 @@ export type LaunchAnswer = z.output<typeof launchAnswer>;
 export type SessionSummaryAnswer = z.output<typeof sessionSummaryAnswer>;
 export type SessionsAnswer = z.output<typeof sessionsAnswer>;
 export type BudgetAnswer = z.output<typeof budgetAnswer>;
+export type ReapAnswer = z.output<typeof reapAnswer>;
 export type ProblemAnswer = z.output<typeof problemAnswer>;
 export type ReadinessAnswer = z.output<typeof readinessAnswer>;

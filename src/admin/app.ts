@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
 import { answerError, answerNotFound } from './problems.ts';
+import { reapRoutes } from './reap.ts';
 import { sessionsRoutes } from './sessions.ts';
 import { vllmRoutes } from './vllm.ts';
 
@@ -49,6 +50,7 @@ const adminRoutes =
     await app.register(vllmRoutes(deps), { prefix: '/vllm' });
     await app.register(sessionsRoutes(deps));
     await app.register(budgetRoutes(deps));
+    await app.register(reapRoutes(deps));
   };
 
 /** JSON is the only body there is; an empty one, which many clients send with a content type, is none. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SESSION_NAME } from '../domain/label.ts';
+import { OWNER_ID, SESSION_NAME } from '../domain/label.ts';
 import { SESSION_STATES } from '../domain/session.ts';
 import { findRefusedVllmArg, REFUSED_VLLM_ARGS } from '../domain/vllm-args.ts';
 
@@ -167,6 +167,18 @@ export const destroyBody = z.strictObject(
   'a JSON object',
 );
 
+export const reapBody = z.strictObject(
+  {
+    dry_run: flag.default(false).describe('Only say what would be destroyed'),
+    owner: z
+      .string('an owner id: 10 of a-z and 0-9')
+      .regex(OWNER_ID, 'an owner id: 10 of a-z and 0-9')
+      .optional()
+      .describe("Another owner, whose instances past their label's expiry are meant; our own when left out"),
+  },
+  'a JSON object',
+);
+
 export const statusQuery = z.strictObject({ session: namedSession });
 
 export const sessionsQuery = z.strictObject({
@@ -197,3 +209,4 @@ export type LaunchBody = z.output<typeof launchBody>;
 export type LaunchInput = z.input<typeof launchBody>;
 export type ExtendInput = z.input<typeof extendBody>;
 export type DestroyInput = z.input<typeof destroyBody>;
+export type ReapInput = z.input<typeof reapBody>;

@@ -5,12 +5,14 @@ import {
   launchAnswer,
   type ProblemAnswer,
   problemAnswer,
+  type ReapAnswer,
+  reapAnswer,
   type SessionsAnswer,
   type StatusAnswer,
   sessionsAnswer,
   statusAnswer,
 } from '../admin/answers.ts';
-import type { LaunchInput } from '../admin/schema.ts';
+import type { LaunchInput, ReapInput } from '../admin/schema.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { Target, Token } from './target.ts';
 
@@ -25,6 +27,7 @@ export type AdminApi = {
   status(session: string): Promise<Answer<StatusAnswer>>;
   extend(order: { session: string; additionalMinutes: number }): Promise<Answer<StatusAnswer>>;
   destroy(order: { session: string; waitSeconds: number }): Promise<Answer<StatusAnswer>>;
+  reap(order: ReapInput): Promise<Answer<ReapAnswer>>;
   sessions(filter: { open: boolean; after?: string }): Promise<Answer<SessionsAnswer>>;
 };
 
@@ -51,6 +54,8 @@ export class Unreachable extends CommandError {
 
 /** A launch answers once it is accepted, which may take the 5 s in which a worker must judge it. */
 const CALL_TIMEOUT_MS = 15_000;
+/** The reaper's own patience is 90 s. */
+const REAP_TIMEOUT_MS = 110_000;
 
 /** The admin API of one server. Every call has a deadline, and throws a `CommandError` that says what to do. */
 export function connectAdmin(target: Target): AdminApi {
@@ -74,6 +79,7 @@ export function connectAdmin(target: Target): AdminApi {
         { session, wait_seconds: waitSeconds },
         CALL_TIMEOUT_MS + waitSeconds * 1_000,
       ),
+    reap: (order) => call.send(reapAnswer, 'POST', '/api/admin/reap', order, REAP_TIMEOUT_MS),
     sessions: ({ open, after }) => {
       const query = new URLSearchParams({
         ...(open ? { open: 'true' } : {}),

@@ -7,6 +7,7 @@ import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
 import { extendCommand } from './extend.ts';
 import { Refusal } from './http.ts';
 import { launchCommand } from './launch.ts';
+import { reapCommand } from './reap.ts';
 import { sessionsCommand } from './sessions.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
@@ -29,6 +30,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     extendCommand(),
     destroyCommand(),
     sessionsCommand(),
+    reapCommand(),
     await simulateCommandFor(args),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

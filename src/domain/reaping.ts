@@ -67,6 +67,32 @@ export function judgeInstances(
 }
 
 /**
+ * What another owner left behind, judged by label alone: nothing here knows its sessions, so only what is past
+ * its label's expiry is nobody's any more. For a person who asked for it, never for a schedule.
+ */
+export function judgeLeftBehind(
+  instances: readonly ReaperInstance[],
+  { owner, nowMs }: { readonly owner: string; readonly nowMs: number },
+): ReaperVerdict[] {
+  return instances.flatMap((instance) => {
+    const label = labelOfOwner(instance, owner);
+    if (label === null) return [];
+    const { session, run, expiresAtSec } = label.parsed;
+    const isExpired = nowMs > expiresAtSec * 1_000 + REAP_GRACE_MS;
+    const { instanceId, usdPerHour } = instance;
+    return [
+      {
+        ...{ instanceId, label: label.text, session, run, usdPerHour, isProven: true },
+        action: isExpired ? 'destroy' : 'keep',
+        why: isExpired
+          ? 'its label has expired'
+          : `its label holds until ${new Date(expiresAtSec * 1_000).toISOString()} and ten minutes more: its owner may be at work`,
+      },
+    ];
+  });
+}
+
+/**
  * Our label on an instance: the one in its environment, or the visible one where the environment has none.
  * An environment that names another owner is believed over what somebody wrote into the console.
  */
