@@ -52,7 +52,7 @@ const GROUPS = [
     title: 'Addresses, home and access',
     says: '',
     holds: (/** @type {string} */ name) =>
-      /^(ADMIN_TOKEN|LEASH_(HOST|PORT|HOME|OWNER|SECRET_FILE|LOG_LEVEL|\w+_PORT))$/.test(name),
+      /^(ADMIN_TOKEN|VIEWER_TOKEN|LEASH_(HOST|PORT|HOME|OWNER|SECRET_FILE|LOG_LEVEL|\w+_PORT))$/.test(name),
   },
   {
     title: 'Sessions and the reaper',

@@ -81,6 +81,12 @@ const settings = {
     .optional()
     .meta({ secret: true })
     .describe('Bearer token of the admin API; generated into LEASH_HOME when not set'),
+  VIEWER_TOKEN: z
+    .string()
+    .min(8, 'at least 8 characters')
+    .optional()
+    .meta({ secret: true })
+    .describe('Second token of the admin API that may look and change nothing'),
   HF_TOKEN: z
     .string()
     .optional()
@@ -215,6 +221,9 @@ function rulesAcross(config: Partial<Config>): string[] {
     problems.push(
       'LEASH_RATE_SCALE below 1 is for simulated markets on this machine only; the real one answers 429',
     );
+  }
+  if (config.VIEWER_TOKEN !== undefined && config.VIEWER_TOKEN === config.ADMIN_TOKEN) {
+    problems.push('VIEWER_TOKEN is the same as ADMIN_TOKEN: whoever only looks would hold every right');
   }
   if (sessionUsd !== undefined && allUsd !== undefined && sessionUsd > allUsd) {
     problems.push(

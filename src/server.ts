@@ -70,7 +70,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
-  const admit = await makeAdmit(app, installation.adminToken);
+  const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
   await app.register(
     adminApp({ sessions, config, tiers: deps.tiers ?? readTiers(config.LEASH_TIERS), admit, metrics }),
   );
@@ -81,11 +81,14 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   return app;
 }
 
-/** One count of wrong tokens for both surfaces: it is one token. */
-async function makeAdmit(app: FastifyInstance, token: string): Promise<Admit> {
+/** One count of wrong tokens for both surfaces: they are the same tokens. */
+async function makeAdmit(
+  app: FastifyInstance,
+  tokens: { token: string; viewerToken: string | undefined },
+): Promise<Admit> {
   await app.register(rateLimit, { global: false });
   const countWrongToken = app.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: 60_000 });
-  return admitBearer({ token, countWrongToken });
+  return admitBearer({ ...tokens, countWrongToken });
 }
 
 function observe(app: FastifyInstance, metrics: Metrics): void {

@@ -11,7 +11,7 @@ import { DEADLINES, type Deadlines, openUpstream } from './upstream.ts';
 export type Admit = (
   request: FastifyRequest,
 ) => Promise<
-  | { readonly kind: 'admitted' | 'no-token' | 'wrong-token' }
+  | { readonly kind: 'admitted' | 'viewer' | 'no-token' | 'wrong-token' }
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
 >;
 
@@ -76,6 +76,9 @@ async function requireAdmission(admit: Admit, request: FastifyRequest): Promise<
       ...refused(429, 'rate_limit_exceeded', 'Too many wrong keys came from this address within a minute.'),
       retryAfterSeconds: admission.retryAfterSeconds,
     });
+  }
+  if (admission.kind === 'viewer') {
+    throw new Refusal(refused(403, 'permission_denied', 'This token may look at the admin API only.'));
   }
   const message =
     admission.kind === 'no-token'
