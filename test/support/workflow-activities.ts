@@ -34,8 +34,8 @@ const DAY_MS = 86_400_000;
  */
 const LOOK_MS = 1_000;
 
-/** Every activity as the workflows call it, on a market that is only told of. Each call is noted first. */
-export function standInActivities(scene: Scene): Activities {
+/** Every activity that sessions and the reaper call, on a market that is only told of. Each call is noted first. */
+export function standInActivities(scene: Scene): Partial<Activities> {
   const play =
     <Of extends Name>(
       name: Of,
