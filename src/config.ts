@@ -131,6 +131,12 @@ const settings = {
     .describe('Burn kept back from every budget for drain, destroy and the billing tail of the provider'),
   LEASH_DRAIN_SECONDS: notNegative.default(30).describe('How long teardown waits for requests in flight'),
   LEASH_REAP_INTERVAL_MINUTES: positive.default(5).describe('How often orphans are looked for'),
+  LEASH_AUDIT_INTERVAL_MINUTES: positive
+    .default(60)
+    .describe('How often the ledger and the receipts are compared with the charges of the provider'),
+  LEASH_BILLING_TAIL_SECONDS: notNegative
+    .default(300)
+    .describe('How long the provider goes on billing after an instance is gone; a receipt is final after it'),
   LEASH_REAP_MAX: count
     .default(10)
     .describe('Most instances of unknown sessions destroyed in one run of the reaper'),
@@ -152,6 +158,11 @@ const settings = {
     .describe('Port of the simulated market that `npm start` brings up'),
   LEASH_TEMPORAL_PORT: port.default(7233).describe('Port of the Temporal server that `npm start` brings up'),
   LEASH_TEMPORAL_UI_PORT: port.default(8233).describe('Port of its Web UI'),
+  LEASH_DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .meta({ secret: true })
+    .describe('PostgreSQL for the archive of receipts; a file in LEASH_HOME when not set'),
   LEASH_HOME: z
     .string()
     .min(1)

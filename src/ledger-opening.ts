@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { parseLabel } from './domain/label.ts';
+import type { Archive } from './archive/archive.ts';
+import { chargesOfOwner } from './domain/auditing.ts';
 import { lookBackStart, reservationKey } from './domain/ledger.ts';
 import type { Installation } from './installation.ts';
 import { withDeadline } from './temporal/connection.ts';
@@ -55,6 +56,7 @@ export async function checkBinding(
 export async function openLedger(open: {
   temporal: Client;
   vast: VastClient;
+  archive: Archive;
   installation: Installation;
   binding: Binding;
   limitUsd: number;
@@ -89,29 +91,37 @@ export async function openLedger(open: {
 }
 
 /**
- * The provider's charges of the period for our labels, and the budgets of sessions that are still open.
+ * What the period's closed sessions cost, each by the larger of archive and provider's charges, which lag; and the
+ * budgets of sessions that are still open.
  *
  * What an open session was charged is left out: its reservation covers that, and its receipt will add it.
  */
 async function whatWasSpent(open: {
   temporal: Client;
   vast: VastClient;
+  archive: Archive;
   binding: Binding;
   period: string;
 }): Promise<RebuildOrder> {
-  const { temporal, vast, binding } = open;
+  const { temporal, vast, archive, binding } = open;
   const nowMs = Date.now();
-  const fromMs = lookBackStart(open.period, nowMs) ?? nowMs - LOOK_BACK_MS_MAX;
-  const rows = await vast.listCharges({ fromMs, toMs: nowMs + 86_400_000 });
+  const sinceMs = lookBackStart(open.period, nowMs) ?? nowMs - LOOK_BACK_MS_MAX;
+  const span = { fromMs: sinceMs, toMs: nowMs + 86_400_000 };
+  const charges = chargesOfOwner(await vast.listCharges(span), binding.owner);
   const sessions = await openSessions(temporal, binding.owner);
   const openKeys = new Set(sessions.map(({ key }) => key));
-  const spentUsd = rows
-    .filter(({ label }) => {
-      const parsed = parseLabel(label);
-      return parsed?.owner === binding.owner && !openKeys.has(reservationKey(parsed));
-    })
-    .reduce((sum, { usd }) => sum + usd.total, 0);
-  return { spentUsd, open: sessions };
+  const settled: Record<string, { usd: number; atMs: number }> = {};
+  for (const { key, usd, toMs } of charges) {
+    const before = settled[key];
+    settled[key] = { usd: (before?.usd ?? 0) + usd.total, atMs: Math.max(before?.atMs ?? 0, toMs) };
+  }
+  for (const { session, run, usd, endedAtMs } of await archive.receipts(span)) {
+    const key = reservationKey({ owner: binding.owner, session, run });
+    settled[key] = { usd: Math.max(usd, settled[key]?.usd ?? 0), atMs: settled[key]?.atMs ?? endedAtMs };
+  }
+  for (const key of openKeys) delete settled[key];
+  const spentUsd = Object.values(settled).reduce((sum, { usd }) => sum + usd, 0);
+  return { spentUsd, open: sessions, settled, sinceMs };
 }
 
 async function openSessions(temporal: Client, owner: string): Promise<RebuildOrder['open']> {

@@ -13,6 +13,7 @@ import { createActivities } from './activities/index.ts';
 import { InstanceBoard } from './activities/instance-board.ts';
 import { LedgerCaller } from './activities/ledger-caller.ts';
 import { OfferBoard } from './activities/offer-board.ts';
+import { openArchive } from './archive/archive.ts';
 import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
@@ -51,6 +52,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { config, installation, logger } = deps;
   installRuntime(logger);
   const vast = connectMarket(config, logger);
+  const archive = openArchive({
+    owner: installation.owner,
+    home: installation.home,
+    databaseUrl: config.LEASH_DATABASE_URL,
+  });
   const { client, connection, close } = await connectClient(deps);
   const native = await connectWorker(deps);
   const stopPulse = new AbortController();
@@ -61,6 +67,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     const open = {
       temporal: client,
       vast,
+      archive,
       installation,
       binding,
       limitUsd: config.VASTAI_BUDGET_LIMIT,
@@ -77,6 +84,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       offers: new OfferBoard(vast),
       ledger,
       temporal: client,
+      archive,
       installation,
       secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
       scoreWeights: config.LEASH_SCORE_WEIGHTS,
@@ -103,6 +111,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
         await native.close();
         await close();
         await vast.close();
+        await archive.close();
       },
     };
   } catch (error) {
@@ -110,6 +119,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     await native.close().catch(() => undefined);
     await close();
     await vast.close();
+    await archive.close();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { Archive } from '../archive/archive.ts';
 import type { ScoreWeights } from '../domain/ranking.ts';
 import type { Installation } from '../installation.ts';
 import type { VastClient } from '../vast/client.ts';
@@ -13,6 +14,7 @@ export type Deps = {
   readonly offers: OfferBoard;
   readonly ledger: LedgerCaller;
   readonly temporal: Client;
+  readonly archive: Archive;
   readonly installation: Pick<Installation, 'owner' | 'instanceKey'>;
   /** Go into the create call only; never into a workflow. */
   readonly secrets: { readonly hfToken?: string | undefined; readonly imageLogin?: string | undefined };

@@ -30,9 +30,12 @@ export class LedgerCaller {
   }
 
   /** Reads the ledger; asks a worker, so it fails where none is up. */
-  read<Answer>(query: QueryDefinition<Answer>): Promise<Answer> {
+  read<Answer, Asked extends unknown[]>(
+    query: QueryDefinition<Answer, Asked>,
+    ...asked: Asked
+  ): Promise<Answer> {
     const ledger = this.#temporal.workflow.getHandle(ledgerWorkflowId(this.#owner));
-    return this.#temporal.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () => ledger.query(query));
+    return this.#temporal.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () => ledger.query(query, ...asked));
   }
 
   #update<Answer, Order>(

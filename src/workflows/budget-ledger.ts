@@ -7,8 +7,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { usd } from '../domain/budget.ts';
+import { projectedBreachMs, withAlerts, withoutPassedAlerts } from '../domain/budget-outlook.ts';
 import {
   callOff,
+  carriedLedger,
   close,
   configure,
   emptyLedger,
@@ -23,16 +25,21 @@ import {
   rollPeriod,
   spendGrant,
 } from '../domain/ledger.ts';
+import { correct } from '../domain/settled.ts';
 import {
   callOffUpdate,
   closeUpdate,
   configureUpdate,
+  correctUpdate,
   endAttemptUpdate,
   grantUpdate,
+  type LedgerBooks,
   type LedgerSummary,
+  ledgerBooksQuery,
   ledgerQuery,
   noteAnsweredUpdate,
   rebuildUpdate,
+  reservationQuery,
   reserveUpdate,
   spendGrantUpdate,
 } from './messages.ts';
@@ -42,9 +49,12 @@ import {
  * open session. Its rules are `domain/ledger.ts`; every handler is synchronous, so they are applied one by one.
  */
 export async function budgetLedger(input: { owner: string; carried?: LedgerState }): Promise<void> {
-  let ledger = input.carried ?? emptyLedger(input.owner, Date.now());
+  let ledger =
+    input.carried === undefined
+      ? emptyLedger(input.owner, Date.now())
+      : carriedLedger(input.carried, Date.now());
   const keep = <Answer>({ state, answer }: { state: LedgerState; answer: Answer }): Answer => {
-    ledger = state;
+    ledger = withAlerts(state, Date.now());
     describeLedger(ledger);
     return answer;
   };
@@ -61,14 +71,22 @@ export async function budgetLedger(input: { owner: string; carried?: LedgerState
     return numbersOf(ledger);
   });
   setHandler(configureUpdate, (settings) => {
-    keepState(configure(ledger, { ...settings, nowMs: Date.now() }));
-    return summaryOf(ledger);
+    const nowMs = Date.now();
+    keepState(withoutPassedAlerts(configure(ledger, { ...settings, nowMs }), nowMs));
+    return summaryOf(ledger, Date.now());
   });
   setHandler(rebuildUpdate, (found) => {
     keepState(rebuild(ledger, found));
-    return summaryOf(ledger);
+    return summaryOf(ledger, Date.now());
   });
-  setHandler(ledgerQuery, () => summaryOf(rollPeriod(ledger, Date.now())));
+  setHandler(correctUpdate, ({ corrections }) => {
+    const nowMs = Date.now();
+    keepState(correct(rollPeriod(ledger, nowMs), { corrections, nowMs }));
+    return summaryOf(ledger, Date.now());
+  });
+  setHandler(ledgerQuery, (askedAtMs = Date.now()) => summaryOf(rollPeriod(ledger, askedAtMs), askedAtMs));
+  setHandler(ledgerBooksQuery, (askedAtMs) => booksOf(rollPeriod(ledger, askedAtMs)));
+  setHandler(reservationQuery, (key) => ledger.reservations[key] ?? null);
   describeLedger(ledger);
 
   await condition(() => workflowInfo().continueAsNewSuggested);
@@ -76,15 +94,24 @@ export async function budgetLedger(input: { owner: string; carried?: LedgerState
   await continueAsNew<typeof budgetLedger>({ owner: input.owner, carried: ledger });
 }
 
-function summaryOf(ledger: LedgerState): LedgerSummary {
+function summaryOf(ledger: LedgerState, nowMs: number): LedgerSummary {
+  const periodEndMs = periodEnd(ledger);
   return {
     ...numbersOf(ledger),
     isRebuilt: ledger.isRebuilt,
     period: ledger.period,
     periodStartMs: ledger.periodStartMs,
-    periodEndMs: periodEnd(ledger),
+    periodEndMs,
     openKeys: Object.keys(ledger.reservations),
+    alerts: ledger.alerts,
+    alertsFired: ledger.alertsFired,
+    projectedBreachAtMs: projectedBreachMs(ledger, { nowMs, periodEndMs }),
   };
+}
+
+function booksOf(ledger: LedgerState): LedgerBooks {
+  const { isRebuilt, periodStartMs, settled, settledSinceMs } = ledger;
+  return { isRebuilt, periodStartMs, settled, settledSinceMs, openKeys: Object.keys(ledger.reservations) };
 }
 
 /** What the Web UI shows of the ledger. */
@@ -94,9 +121,13 @@ function describeLedger(ledger: LedgerState): void {
     ({ session, capUsd, attempts }) =>
       `- **${session}**: ${usd(capUsd)} reserved, ${Object.keys(attempts).length} attempts`,
   );
+  const alerts = ledger.alerts.map(
+    ({ percent, atMs }) => `- ${percent} % reached at ${new Date(atMs).toISOString()}`,
+  );
   setCurrentDetails(
     [
       `**${usd(spentUsd)} spent, ${usd(reservedUsd)} reserved of ${usd(limitUsd)}** (period: ${ledger.period})`,
+      ...alerts,
       ...lines,
     ].join('\n\n'),
   );

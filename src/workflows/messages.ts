@@ -14,6 +14,7 @@ import type { LaunchPlan } from '../domain/plan.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { ProblemKind } from '../domain/problem.ts';
 import type { BudgetNumbers, SessionRequest, SessionState, SessionView } from '../domain/session.ts';
+import type { Correction, Settled } from '../domain/settled.ts';
 
 /** Names of messages are public: they are typed into Temporal's Web UI and its command line. Never renamed. */
 
@@ -51,6 +52,8 @@ export const touchSignal = defineSignal<[unknown?]>('touch');
  * what has been spent and waited since would stand still with it. Left out, it is answered by the workflow's.
  */
 export const statusQuery = defineQuery<SessionView, [nowMs?: number]>('status');
+/** What each instance of an open session has cost by then, in parts. */
+export const costsQuery = defineQuery<OpenCosts, [nowMs: number]>('costs');
 
 /** What `describe()` says of an open session without any worker; the reaper and the gateway live on it. */
 export type SessionMemo = {
@@ -129,9 +132,10 @@ export const configureUpdate = defineUpdate<LedgerSummary, [{ limitUsd: number; 
 export const rebuildUpdate = defineUpdate<LedgerSummary, [RebuildOrder]>('rebuild');
 /** What the provider charged for sessions that have closed, as all they cost; the audit sends it. */
 export const correctUpdate = defineUpdate<LedgerSummary, [{ corrections: readonly Correction[] }]>('correct');
-export const ledgerQuery = defineQuery<LedgerSummary>('ledger');
+/** With the asker's clock, as `statusQuery`. */
+export const ledgerQuery = defineQuery<LedgerSummary, [nowMs?: number]>('ledger');
 /** What the audit compares with the provider's charges. */
-export const ledgerBooksQuery = defineQuery<LedgerBooks>('books');
+export const ledgerBooksQuery = defineQuery<LedgerBooks, [nowMs: number]>('books');
 /** One open reservation with its bookings; null where there is none. */
 export const reservationQuery = defineQuery<Reservation | null, [string]>('reservation');
 

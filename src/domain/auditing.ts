@@ -1,0 +1,131 @@
+import { parseLabel } from './label.ts';
+import { reservationKey } from './ledger.ts';
+import type { ChargeRow } from './market.ts';
+import { addUsd } from './meter.ts';
+import type { ReaperInstance } from './reaping.ts';
+import type { Receipt, ReceiptInstance, Usd } from './session.ts';
+import type { Correction, Settled } from './settled.ts';
+
+/** What the provider has charged for one contract of ours so far, all its rows together. */
+export type ContractCharges = {
+  readonly instanceId: number | null;
+  readonly label: string;
+  /** Of its session: `owner:session:run`. */
+  readonly key: string;
+  readonly session: string;
+  readonly run: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly usd: Usd;
+};
+
+/** The provider's bill ends up to this long before the instance was seen gone. */
+const TAIL_SHORT_MS = 30_000;
+const DAY_MS = 86_400_000;
+/** A row that has not grown for so long is of an instance that is gone. */
+export const ROW_FRESH_MS = 2 * DAY_MS;
+const LEAST_CHANGE_USD = 0.000_001;
+
+/** Rows under our labels, summed by contract; strangers', other owners' and volumes are not among them. */
+export function chargesOfOwner(rows: readonly ChargeRow[], owner: string): ContractCharges[] {
+  const ours = rows.flatMap((row) => {
+    const label = parseLabel(row.label);
+    if (label === null || label.owner !== owner || row.label === null) return [];
+    const { session, run } = label;
+    return { ...row, label: row.label, session, run, key: reservationKey(label) };
+  });
+  const contracts = Map.groupBy(ours, ({ label, instanceId }) => `${label}/${instanceId}`);
+  return [...contracts.values()].flatMap((members) => {
+    const [first] = members;
+    if (first === undefined) return [];
+    return {
+      ...first,
+      fromMs: Math.min(...members.map(({ fromMs }) => fromMs)),
+      toMs: Math.max(...members.map(({ toMs }) => toMs)),
+      usd: addUsd(members.map(({ usd }) => usd)),
+    };
+  });
+}
+
+/**
+ * Where the ledger differs from the provider's charges, as what each closed session cost in all.
+ *
+ * Up at once: what was charged was spent. Down only for sessions whose charges are complete, a day after they
+ * closed, since rows lag. A session the ledger never heard of counts, if it would know it had it closed.
+ */
+export function correctionsOf(
+  charges: readonly ContractCharges[],
+  books: {
+    readonly nowMs: number;
+    readonly tailMs: number;
+    readonly periodStartMs: number;
+    readonly settled: Settled;
+    readonly settledSinceMs: number;
+    /** Sessions that are covered by a reservation, or will settle themselves. */
+    readonly openKeys: ReadonlySet<string>;
+    /** Sessions whose receipt is final. */
+    readonly finalKeys: ReadonlySet<string>;
+  },
+): Correction[] {
+  const byKey = Map.groupBy(charges, ({ key }) => key);
+  return [...byKey].flatMap(([key, contracts]) => {
+    if (books.openKeys.has(key)) return [];
+    const usd = addUsd(contracts.map((contract) => contract.usd)).total;
+    const booked = books.settled[key];
+    if (booked === undefined) {
+      const endMs = Math.max(...contracts.map(({ toMs }) => toMs));
+      const isKnownToBeMissing =
+        endMs >= books.periodStartMs && endMs > books.settledSinceMs + books.tailMs && usd > 0;
+      return isKnownToBeMissing ? { key, usd } : [];
+    }
+    if (usd > booked.usd + LEAST_CHANGE_USD) return { key, usd };
+    const isCertain = books.finalKeys.has(key) && books.nowMs - booked.atMs >= DAY_MS;
+    return usd < booked.usd - LEAST_CHANGE_USD && isCertain ? { key, usd } : [];
+  });
+}
+
+/**
+ * The receipt as the provider's charges make it, once they cover the life of every contract in it and the
+ * provider's billing has had time to end; null while they do not.
+ */
+export function finalReceipt(
+  receipt: Receipt,
+  charges: readonly ContractCharges[],
+  now: { readonly nowMs: number; readonly tailMs: number },
+): Receipt | null {
+  if (receipt.final) return null;
+  const instances: ReceiptInstance[] = [];
+  for (const instance of receipt.instances) {
+    const goneAtMs = instance.goneAtMs ?? receipt.endedAtMs;
+    const rows = charges.filter(
+      ({ label, instanceId }) =>
+        label === instance.label || (instanceId !== null && instanceId === instance.instanceId),
+    );
+    const isBilled = instance.instanceId !== null || instance.createdAtMs !== null || rows.length > 0;
+    const untilMs = Math.max(0, ...rows.map(({ toMs }) => toMs));
+    if (now.nowMs < goneAtMs + now.tailMs) return null;
+    if (isBilled && untilMs < goneAtMs - TAIL_SHORT_MS) return null;
+    instances.push({ ...instance, usd: addUsd(rows.map(({ usd }) => usd)) });
+  }
+  const usd = addUsd(instances.map((instance) => instance.usd));
+  return { ...receipt, final: true, instances, usd, providerUsd: usd.total };
+}
+
+/**
+ * Contracts that show in the charges and in no account of ours: for an instance that was neither answered nor
+ * ever listed. In the reaper's words, so that the reaper's table judges them.
+ */
+export function unaccountedFor(
+  charges: readonly ContractCharges[],
+  known: {
+    readonly nowMs: number;
+    /** Contracts a receipt says are gone, or whose DELETE was answered `gone` before. */
+    readonly closedInstances: ReadonlySet<number>;
+  },
+): ReaperInstance[] {
+  return charges.flatMap(({ instanceId, label, toMs }) => {
+    if (instanceId === null || known.closedInstances.has(instanceId)) return [];
+    if (known.nowMs - toMs > ROW_FRESH_MS) return [];
+    return { instanceId, label, labelFromEnvironment: null, usdPerHour: null, actualStatus: null };
+  });
+}
