@@ -159,6 +159,8 @@ export const readinessAnswer = z.object({
   details: z.array(z.string()),
 });
 
+export * from './plan-answers.ts';
+
 export type AttemptAnswer = z.output<typeof attemptAnswer>;
 export type ReceiptAnswer = z.output<typeof receiptAnswer>;
 export type StatusAnswer = z.output<typeof statusAnswer>;

@@ -6,6 +6,7 @@ import type { Tier } from '../domain/tier.ts';
 import { type Admit, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import type { Metrics } from './metrics.ts';
+import { offersRoutes } from './offers.ts';
 import { OPENAPI } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
 import { answerError, answerNotFound } from './problems.ts';
@@ -50,6 +51,7 @@ const adminRoutes =
     await app.register(vllmRoutes(deps), { prefix: '/vllm' });
     await app.register(sessionsRoutes(deps));
     await app.register(budgetRoutes(deps));
+    await app.register(offersRoutes(deps));
     await app.register(reapRoutes(deps));
   };
 

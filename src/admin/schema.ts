@@ -58,7 +58,7 @@ export const tierSchema = z.strictObject(
   'a tier: an object',
 );
 
-const launchFields = z.strictObject(
+export const launchFields = z.strictObject(
   {
     session: namedSession,
     model: text('the name of a model, at most 200 characters without spaces')

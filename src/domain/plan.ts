@@ -5,7 +5,7 @@
  * 2. `atMostUsd` bounds every course of the session at the prices seen: failed attempts, hedges, use until its
  *    lifetime ends. The budget bounds it at any price.
  */
-import { affords, budgetMoment } from './budget.ts';
+import { affords, budgetMoment, usd } from './budget.ts';
 import type { Serving } from './fit.ts';
 import { type Forecast, forecastOf } from './forecast.ts';
 import { hasRoom } from './ledger.ts';
@@ -42,6 +42,8 @@ export type LaunchPlan = {
   readonly firstRank: number | null;
   readonly worst: WorstCase;
   readonly checkpoints: Checkpoints;
+  /** What would keep this launch from renting at all; null: nothing. */
+  readonly stoppedBy: { readonly checkpoint: 1 | 2 | null; readonly detail: string } | null;
 };
 
 export type PlannedOffer = Omit<Candidate, 'tierPriority' | 'offer' | 'bootDeadlineMs' | 'vllmDeadlineMs'> & {
@@ -120,6 +122,7 @@ export function planLaunch(order: PlanOrder): LaunchPlan {
   const planned = candidates.map((candidate, index) => plannedOffer(candidate, index + 1, order));
   const first = planned.find(({ isAffordable }) => isAffordable) ?? null;
   const rejected = rejections.map(({ offer, reasons }) => plannedRejection(offer, reasons, need));
+  const checked = checkpoints(planned, first, order);
   return {
     model: request.model,
     diskGb: need.diskGb,
@@ -134,7 +137,8 @@ export function planLaunch(order: PlanOrder): LaunchPlan {
       .map((tier) => tierPlan(tier, planned, rejected)),
     firstRank: first?.rank ?? null,
     worst: worstCase(planned, first, order),
-    checkpoints: checkpoints(planned, first, order),
+    checkpoints: checked,
+    stoppedBy: stoppedBy(checked, { offersSeen: offers.length, rejected, order }),
   };
 }
 
@@ -268,6 +272,31 @@ function whileRunning(first: PlannedOffer, order: PlanOrder) {
   const lifetimeEndsMs = Math.max(0, order.request.lifetimeMs - forecast.readyMs);
   const keptBoundBy = budgetEndsMs < lifetimeEndsMs ? ('budget' as const) : ('lifetime' as const);
   return { budgetEndsMs, lifetimeEndsMs, keptAtMostMs: Math.min(budgetEndsMs, lifetimeEndsMs), keptBoundBy };
+}
+
+/** In the order in which a launch would meet them. */
+function stoppedBy(
+  { reservation: reserved, offers }: Checkpoints,
+  seen: { offersSeen: number; rejected: readonly PlannedRejection[]; order: PlanOrder },
+): LaunchPlan['stoppedBy'] {
+  const { budgetUsd } = seen.order.request;
+  if (reserved !== null && !reserved.isPassed) {
+    const { limitUsd, spentUsd, reservedUsd } = reserved;
+    const detail = `It asks for ${usd(budgetUsd)}: ${usd(spentUsd)} are spent and ${usd(reservedUsd)} reserved of the limit of ${usd(limitUsd)}.`;
+    return { checkpoint: 1, detail };
+  }
+  if (offers.leastNeededUsd === null) {
+    const why = countReasons(seen.rejected).slice(0, 4);
+    const reasons = why.map(({ kind, count }) => `${kind}: ${count}`).join(', ');
+    const none = 'The market lists no offer with these GPUs at these prices.';
+    return {
+      checkpoint: null,
+      detail: seen.offersSeen === 0 ? none : `None of ${seen.offersSeen} offers fits (${reasons}).`,
+    };
+  }
+  if (offers.affordable > 0) return null;
+  const detail = `The cheapest start needs ${usd(offers.leastNeededUsd)} for one keep-alive and teardown; the budget is ${usd(budgetUsd)}.`;
+  return { checkpoint: 2, detail };
 }
 
 function spendingFrom({ request, policy }: PlanOrder, spentUsd: number, burnUsdPerHour: number) {
