@@ -16,6 +16,7 @@ import { readStatus } from './sessions/records.ts';
 import { explaining, explainSilence, noWorker } from './sessions/refusals.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
 import { destroySession, extendSession } from './sessions/steering.ts';
+import { readTimeline, type Timeline, type TimelineOrder } from './sessions/timeline/reading.ts';
 import { connectClient, withDeadline } from './temporal/connection.ts';
 import { ledgerWorkflowId } from './workflows/ids.ts';
 import { ledgerQuery } from './workflows/messages.ts';
@@ -24,6 +25,7 @@ import type { ReapReport } from './workflows/reap-orphans.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { ReapOrder } from './sessions/reaping.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
+export type { Timeline, TimelineOrder } from './sessions/timeline/reading.ts';
 export type { ReapReport } from './workflows/reap-orphans.ts';
 
 /** Sessions over Temporal. Every call has a deadline; every expected refusal is thrown as a `Problem`. */
@@ -42,6 +44,8 @@ export type Sessions = {
   budget(): Promise<LedgerNumbers & { readonly freeUsd: number }>;
   /** What a launch would do and cost; rents nothing. market-unreachable, market-refused, no-worker, temporal-unreachable. */
   plan(question: PlanQuestion): Promise<LaunchPlan>;
+  /** What happened to the newest session of a name. not-found, invalid, temporal-unreachable. */
+  timeline(order: TimelineOrder): Promise<Timeline>;
   /** market-unreachable, no-worker, temporal-unreachable. */
   reap(order: ReapOrder): Promise<ReapReport>;
   /** Sessions as the gateway may use them now, kept fresh each second. */
@@ -118,6 +122,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     list: (filter) => explaining(() => listSessions(context, filter)),
     budget: () => explaining(() => readBudget(context)),
     plan: (question) => explaining(() => planSession(context, question, () => readBudget(context))),
+    timeline: (order) => explaining(() => readTimeline(context, order)),
     reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),
     markUnreachable: (session) => table.markUnreachable(session),

@@ -126,6 +126,20 @@ export const budgetAnswer = z.object({
   projected_breach_at: maybeTime,
 });
 
+export const timelineAnswer = z.object({
+  items: z.array(
+    z.object({
+      id: z.string(),
+      at: time,
+      kind: z.enum(['launched', 'state', 'step', 'failed', 'message', 'deadline', 'pending', 'ended']),
+      title: z.string(),
+      attempt: z.int().optional(),
+      detail: z.string().optional(),
+    }),
+  ),
+  next: z.string().nullable().describe('Give it back as `after` for what follows; null at the end'),
+});
+
 const reapedInstance = z.object({ instance_id: z.number(), label: z.string(), why: z.string() });
 
 export const reapAnswer = z.object({
@@ -168,6 +182,7 @@ export type LaunchAnswer = z.output<typeof launchAnswer>;
 export type SessionSummaryAnswer = z.output<typeof sessionSummaryAnswer>;
 export type SessionsAnswer = z.output<typeof sessionsAnswer>;
 export type BudgetAnswer = z.output<typeof budgetAnswer>;
+export type TimelineAnswer = z.output<typeof timelineAnswer>;
 export type ReapAnswer = z.output<typeof reapAnswer>;
 export type ProblemAnswer = z.output<typeof problemAnswer>;
 export type ReadinessAnswer = z.output<typeof readinessAnswer>;

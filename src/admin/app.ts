@@ -12,6 +12,7 @@ import { probeRoutes } from './probes.ts';
 import { answerError, answerNotFound } from './problems.ts';
 import { reapRoutes } from './reap.ts';
 import { sessionsRoutes } from './sessions.ts';
+import { timelineRoutes } from './timeline.ts';
 import { vllmRoutes } from './vllm.ts';
 
 export type AdminDeps = {
@@ -52,6 +53,7 @@ const adminRoutes =
     await app.register(sessionsRoutes(deps));
     await app.register(budgetRoutes(deps));
     await app.register(offersRoutes(deps));
+    await app.register(timelineRoutes(deps));
     await app.register(reapRoutes(deps));
   };
 

@@ -167,6 +167,17 @@ export const destroyBody = z.strictObject(
   'a JSON object',
 );
 
+export const sessionParams = z.strictObject({ name: sessionName });
+
+export const timelineQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^([1-9][0-9]{0,2}|1000)$/, 'a whole number from 1 to 1000')
+    .default('200')
+    .describe('Most items of one answer'),
+  after: text('the `next` of the answer before', 200).optional(),
+});
+
 export const reapBody = z.strictObject(
   {
     dry_run: flag.default(false).describe('Only say what would be destroyed'),
