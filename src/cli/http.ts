@@ -3,7 +3,11 @@ import { z } from 'zod';
 import {
   type LaunchAnswer,
   launchAnswer,
+  type OffersAnswer,
+  offersAnswer,
+  type PlanAnswer,
   type ProblemAnswer,
+  planAnswer,
   problemAnswer,
   type ReapAnswer,
   reapAnswer,
@@ -29,6 +33,8 @@ export type AdminApi = {
   destroy(order: { session: string; waitSeconds: number }): Promise<Answer<StatusAnswer>>;
   reap(order: ReapInput): Promise<Answer<ReapAnswer>>;
   sessions(filter: { open: boolean; after?: string }): Promise<Answer<SessionsAnswer>>;
+  offers(query: URLSearchParams): Promise<Answer<OffersAnswer>>;
+  plan(order: LaunchInput): Promise<Answer<PlanAnswer>>;
 };
 
 /** The server said no, and why: `application/problem+json`. */
@@ -57,6 +63,9 @@ const CALL_TIMEOUT_MS = 15_000;
 /** The reaper's own patience is 90 s. */
 const REAP_TIMEOUT_MS = 110_000;
 
+/** Searches are paced and repeated: VASTAI_SEARCH_TIMEOUT_SECONDS of the server, and a little. */
+const MARKET_TIMEOUT_MS = 75_000;
+
 /** The admin API of one server. Every call has a deadline, and throws a `CommandError` that says what to do. */
 export function connectAdmin(target: Target): AdminApi {
   const call = caller(target);
@@ -80,6 +89,9 @@ export function connectAdmin(target: Target): AdminApi {
         CALL_TIMEOUT_MS + waitSeconds * 1_000,
       ),
     reap: (order) => call.send(reapAnswer, 'POST', '/api/admin/reap', order, REAP_TIMEOUT_MS),
+    offers: (query) =>
+      call.send(offersAnswer, 'GET', `/api/admin/offers?${query}`, undefined, MARKET_TIMEOUT_MS),
+    plan: (order) => call.send(planAnswer, 'POST', '/api/admin/plan', order, MARKET_TIMEOUT_MS),
     sessions: ({ open, after }) => {
       const query = new URLSearchParams({
         ...(open ? { open: 'true' } : {}),

@@ -1,129 +1,33 @@
-import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command } from 'commander';
 import pc from 'picocolors';
 import type { LaunchAnswer, StatusAnswer } from '../admin/answers.ts';
-import type { LaunchInput } from '../admin/schema.ts';
-import {
-  type Call,
-  callOf,
-  lookNow,
-  notNegative,
-  positive,
-  printJson,
-  printLines,
-  sessionOption,
-  wholePositive,
-} from './call-options.ts';
+import { type Call, callOf, lookNow, printJson, printLines } from './call-options.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { type Following, follow, onInterrupt, untilUsable } from './follow.ts';
 import type { AdminApi, Answer } from './http.ts';
 import { openLiveLine } from './live-line.ts';
+import { addOrderOptions, type OrderOptions, orderOf } from './order-options.ts';
 import { failureText } from './progress.ts';
 import { receiptText } from './receipt-text.ts';
 import { clock, duration, facts, moment, usd } from './text.ts';
 
-type LaunchOptions = {
-  session: string;
-  model?: string;
-  keepAlive?: number;
-  budget?: number;
-  lifetime?: number;
-  autoSwitch: boolean;
-  hedge?: number;
-  replace?: boolean;
-  tiers?: LaunchInput['tiers'];
-  numGpus?: number;
-  gpuRam?: number;
-  disk?: number;
-  image?: string;
-  vllmArg?: string[];
-  interruptible?: boolean;
-  maxBid?: number;
-  maxPrice?: number;
-  countries?: string[];
-  notCountries?: string[];
-  datacenterOnly?: boolean;
-  unverified?: boolean;
-  minReliability?: number;
-  machines?: number[];
-  notMachines?: number[];
-  wait: boolean;
-};
+type LaunchOptions = OrderOptions & { wait: boolean };
 
 export function launchCommand(): Command {
-  return new Command('launch')
+  const command = new Command('launch')
     .summary('rent a GPU, serve a model, wait until it is READY')
     .description(
       'Rents a GPU, starts the model on it and waits until it is READY. Ctrl-C stops the waiting only: the\nsession goes on, and ends with `leash destroy`, its keep-alive, its lifetime or its budget.',
-    )
-    .addOption(sessionOption())
-    .option('-m, --model <name>', 'model to serve (default: LEASH_MODEL of the server)')
-    .option('-k, --keep-alive <minutes>', 'how long it serves after its last use', positive)
-    .option('-b, --budget <usd>', 'most it may spend', positive)
-    .option('--lifetime <minutes>', 'longest life, whatever its use', positive)
-    .option('--no-auto-switch', 'do not let the gateway send requests to it by itself')
-    .option('--hedge <n>', 'rent on so many hosts at once and keep the first READY', wholePositive)
-    .option('--replace', 'rent again, within the budget, when it is lost while READY')
-    .option('--tiers <file>', 'a JSON file with the GPU table of this session', tierFile)
-    .option('--num-gpus <n>', 'GPUs in one machine', wholePositive)
-    .option('--gpu-ram <gib>', 'least memory per GPU (default: computed from the model)', positive)
-    .option('--disk <gb>', 'disk (default: computed from image and model)', positive)
-    .option('--image <image>', 'container image (default: LEASH_IMAGE of the server)')
-    .addOption(
-      new Option(
-        '--vllm-arg <arg>',
-        'an argument for vLLM; repeat it, as in --vllm-arg=--max-model-len --vllm-arg=8192',
-      ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]),
-    )
-    .option('--interruptible', 'bid for a machine that others may outbid')
-    .option('--max-bid <usd-per-hour>', 'highest bid, with --interruptible', positive)
-    .option('--max-price <usd-per-hour>', 'highest price, whatever the tier allows', positive)
-    .option('--countries <codes>', 'only in these countries, such as DE,FR', codes)
-    .option('--not-countries <codes>', 'not in these countries', codes)
-    .option('--datacenter-only', 'only machines in data centres')
-    .option('--unverified', 'also machines that the provider has not verified')
-    .option('--min-reliability <fraction>', 'least reliability of a machine, 0 to 1', notNegative)
-    .option('--machines <ids>', 'only these machines, such as 123,456', ids)
-    .option('--not-machines <ids>', 'not these machines', ids)
+    );
+  return addOrderOptions(command)
     .option('--no-wait', 'order it and return at once')
     .action(async (options: LaunchOptions, command: Command) => {
       process.exitCode = await launch(callOf(command), options);
     });
 }
 
-/** The body of `POST /api/admin/vllm/launch`: only what was asked for, so that the server's defaults stand. */
-export function launchOrder(options: LaunchOptions): LaunchInput {
-  const order = {
-    session: options.session,
-    model: options.model,
-    keep_alive_minutes: options.keepAlive,
-    auto_switch: options.autoSwitch ? undefined : false,
-    budget_usd: options.budget,
-    max_lifetime_minutes: options.lifetime,
-    hedge: options.hedge,
-    replace: options.replace,
-    tiers: options.tiers,
-    num_gpus: options.numGpus,
-    gpu_ram_gib: options.gpuRam,
-    disk_gb: options.disk,
-    image: options.image,
-    vllm_args: options.vllmArg,
-    interruptible: options.interruptible,
-    max_bid_usd_per_hour: options.maxBid,
-    max_usd_per_hour: options.maxPrice,
-    countries: options.countries,
-    not_countries: options.notCountries,
-    datacenter_only: options.datacenterOnly,
-    verified_only: options.unverified ? false : undefined,
-    min_reliability: options.minReliability,
-    machines: options.machines,
-    not_machines: options.notMachines,
-  };
-  return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== undefined));
-}
-
 async function launch(call: Call, options: LaunchOptions): Promise<number> {
-  const launched = await call.api.launch(launchOrder(options));
+  const launched = await call.api.launch(orderOf(options));
   if (!options.wait) {
     if (call.isJson) printJson(launched.body);
     else printLines(orderedLines(call.api, launched.value));
@@ -250,27 +154,4 @@ export function failedLines(status: StatusAnswer): string[] {
 
 function commandFor(command: string, session: string): string {
   return `leash ${command}${session === 'default' ? '' : ` --session ${session}`}`;
-}
-
-function codes(text: string): string[] {
-  return text
-    .split(/[\s,]+/)
-    .filter((code) => code !== '')
-    .map((code) => code.toUpperCase());
-}
-
-function ids(text: string): number[] {
-  return text
-    .split(/[\s,]+/)
-    .filter((id) => id !== '')
-    .map(wholePositive);
-}
-
-/** Only that it is JSON is checked here; what a table must hold is the server's to say, all at once. */
-function tierFile(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
 }

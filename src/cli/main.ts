@@ -7,6 +7,8 @@ import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
 import { extendCommand } from './extend.ts';
 import { Refusal } from './http.ts';
 import { launchCommand } from './launch.ts';
+import { offersCommand } from './offers.ts';
+import { planCommand } from './plan.ts';
 import { reapCommand } from './reap.ts';
 import { sessionsCommand } from './sessions.ts';
 import { statusCommand } from './status.ts';
@@ -26,6 +28,8 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
   const commands = [
     upCommand(),
     launchCommand(),
+    offersCommand(),
+    planCommand(),
     statusCommand(),
     extendCommand(),
     destroyCommand(),

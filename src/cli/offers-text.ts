@@ -1,0 +1,127 @@
+import pc from 'picocolors';
+import type { OfferAnswer, OffersAnswer, PlanAnswer } from '../admin/answers.ts';
+import type { Look } from './status-text.ts';
+import { plural, table, usd } from './text.ts';
+
+/** Ranked offers on one screen; where the answer explains, the factors of each score and why others are out. */
+export function offersText(answer: OffersAnswer, look: Look): string[] {
+  const seen = `${plural(answer.offers_seen, 'offer')} seen, ${answer.offers_fit} ${answer.offers_fit === 1 ? 'fits' : 'fit'}`;
+  return [
+    `${pc.bold(answer.model)} with ${answer.disk_gb} GB of disk: ${seen}.`,
+    '',
+    ...(answer.items.length === 0 ? [pc.yellow('No offer fits.')] : rankedTable(answer.items, look)),
+    ...(answer.rejected === null ? [] : factorsTable(answer.items, look)),
+    ...(answer.rejected === null ? explainHint(answer) : rejectedLines(answer.rejected, look)),
+  ];
+}
+
+/** Offers in the order in which a launch tries them. */
+export function rankedTable(items: readonly OfferAnswer[], look: Look): string[] {
+  const columns = [
+    { title: '#', align: 'right' as const },
+    { title: 'tier' },
+    { title: 'score' },
+    { title: '$/h', align: 'right' as const },
+    { title: 'whole', align: 'right' as const },
+    { title: 'READY', align: 'right' as const },
+    { title: 'total', align: 'right' as const },
+    { title: 'machine', align: 'right' as const },
+    { title: 'in' },
+    { title: 'loads' },
+    { title: 'context', align: 'right' as const },
+    { title: 'for' },
+  ];
+  const rows = items.map((offer) => [
+    String(offer.rank),
+    offer.is_affordable ? tierText(offer) : pc.dim(tierText(offer)),
+    `${bar(offer.score)} ${offer.score.toFixed(2)}`,
+    offer.usd_per_hour.toFixed(3),
+    offer.usd_per_hour_whole.toFixed(3),
+    minutesText(offer.boot_minutes),
+    offer.is_affordable ? usd(offer.forecast.total_usd) : pc.red('over'),
+    String(offer.machine_id),
+    offer.country ?? '?',
+    modelName(offer.serving.model),
+    offer.serving.context_tokens === null ? '' : String(offer.serving.context_tokens),
+    offer.use_case,
+  ]);
+  return table(columns, rows, look.width);
+}
+
+/** What of each score comes from where: bars show the factor, numbers its points. */
+function factorsTable(items: readonly OfferAnswer[], look: Look): string[] {
+  const [first] = items;
+  if (first === undefined) return [];
+  const names = ['price', 'reliability', 'download', 'cuda', 'disk', 'memory'] as const;
+  const columns = [
+    { title: '#', align: 'right' as const },
+    { title: 'score', align: 'right' as const },
+    ...names.map((name) => ({ title: `${name} ${Math.round(first.factors[name].weight * 100)}%` })),
+  ];
+  const rows = items.map((offer) => [
+    String(offer.rank),
+    offer.score.toFixed(2),
+    ...names.map((name) => `${bar(offer.factors[name].value, 4)} ${points(offer.factors[name].points)}`),
+  ]);
+  return ['', pc.bold('Where the scores come from'), ...table(columns, rows, look.width)];
+}
+
+/** Rejections, grouped by reason and then by offer; a shelf of equal reasons is not told twenty times. */
+export function rejectedLines(rejected: PlanAnswer['rejected'], look: Look): string[] {
+  if (rejected.count === 0) return ['', 'No offer was rejected.'];
+  const counts = table(
+    [{ title: 'reason' }, { title: 'offers', align: 'right' as const }, { title: 'for example' }],
+    rejected.by_reason.map(({ kind, count, example }) => [kind, String(count), example]),
+    look.width - 2,
+  );
+  const columns = [
+    { title: 'offer', align: 'right' as const },
+    { title: 'GPU' },
+    { title: '$/h', align: 'right' as const },
+    { title: 'machine', align: 'right' as const },
+    { title: 'why not' },
+  ];
+  const rows = rejected.items.map((offer) => [
+    String(offer.offer_id),
+    offer.gpu,
+    offer.usd_per_hour.toFixed(3),
+    String(offer.machine_id),
+    offer.reasons.map(({ message }) => message).join('; '),
+  ]);
+  return [
+    '',
+    pc.bold(`${plural(rejected.count, 'offer')} rejected`),
+    ...counts.map((line) => `  ${line}`),
+    '',
+    ...table(columns, rows, look.width - 2).map((line) => `  ${line}`),
+  ];
+}
+
+/** A share of 0 to 1 as a bar. */
+export function bar(share: number, width = 6): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * width);
+  return `${'█'.repeat(full)}${pc.dim('░'.repeat(width - full))}`;
+}
+
+/** Fractions of a minute matter only below ten. */
+export function minutesText(minutes: number): string {
+  if (minutes < 1) return `${Math.round(minutes * 60)} s`;
+  return `${minutes < 10 ? minutes.toFixed(1) : Math.round(minutes)} min`;
+}
+
+/** Who made it is known from the model that was asked for. */
+export function modelName(model: string): string {
+  return model.split('/').at(-1) ?? model;
+}
+
+function tierText(offer: OfferAnswer): string {
+  return offer.gpu === offer.tier ? offer.tier : `${offer.tier} (${offer.gpu})`;
+}
+
+function points(value: number): string {
+  return value.toFixed(2).replace(/^0/, '');
+}
+
+function explainHint({ offers_seen: seen, offers_fit: fit }: OffersAnswer): string[] {
+  return seen === fit ? [] : ['', pc.dim(`--explain says why ${plural(seen - fit, 'offer')} did not fit.`)];
+}
