@@ -9,6 +9,7 @@ import type { Installation } from './installation.ts';
 import { CALL_MS, type Context } from './sessions/context.ts';
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
+import { type News, NewsDesk } from './sessions/news.ts';
 import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
 import { type ReapOrder, reapNow } from './sessions/reaping.ts';
@@ -22,6 +23,7 @@ import { ledgerWorkflowId } from './workflows/ids.ts';
 import { ledgerQuery } from './workflows/messages.ts';
 import type { ReapReport } from './workflows/reap-orphans.ts';
 
+export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { ReapOrder } from './sessions/reaping.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
@@ -44,6 +46,8 @@ export type Sessions = {
   budget(): Promise<LedgerNumbers & { readonly freeUsd: number }>;
   /** What a launch would do and cost; rents nothing. market-unreachable, market-refused, no-worker, temporal-unreachable. */
   plan(question: PlanQuestion): Promise<LaunchPlan>;
+  /** Tells what changes until the returned function is called; from after `lastId` where that is known. */
+  listen(listener: (news: News) => void, lastId: string | null): () => void;
   /** What happened to the newest session of a name. not-found, invalid, temporal-unreachable. */
   timeline(order: TimelineOrder): Promise<Timeline>;
   /** market-unreachable, no-worker, temporal-unreachable. */
@@ -114,6 +118,14 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
   table.start();
   const { config, installation, logger, policy } = deps;
   const context: Context = { client, table, config, installation, logger, policy };
+  const news = new NewsDesk(
+    {
+      list: (filter) => listSessions(context, filter),
+      status: (session) => readStatus(context, session),
+      budget: () => readBudget(context),
+    },
+    logger,
+  );
   return {
     launch: (order) => explaining(() => launchSession(context, order)),
     status: (session) => explaining(() => readStatus(context, session)),
@@ -122,12 +134,14 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     list: (filter) => explaining(() => listSessions(context, filter)),
     budget: () => explaining(() => readBudget(context)),
     plan: (question) => explaining(() => planSession(context, question, () => readBudget(context))),
+    listen: (listener, lastId) => news.listen(listener, lastId),
     timeline: (order) => explaining(() => readTimeline(context, order)),
     reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),
     markUnreachable: (session) => table.markUnreachable(session),
     readiness: () => readReadiness(context),
     close: async () => {
+      await news.stop();
       await table.stop();
       await close();
     },

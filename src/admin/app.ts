@@ -6,6 +6,7 @@ import type { Tier } from '../domain/tier.ts';
 import { type Admit, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import type { Metrics } from './metrics.ts';
+import { newsRoutes } from './news.ts';
 import { offersRoutes } from './offers.ts';
 import { OPENAPI } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
@@ -54,6 +55,7 @@ const adminRoutes =
     await app.register(budgetRoutes(deps));
     await app.register(offersRoutes(deps));
     await app.register(timelineRoutes(deps));
+    await app.register(newsRoutes(deps));
     await app.register(reapRoutes(deps));
   };
 

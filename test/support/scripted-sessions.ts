@@ -31,6 +31,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     list: answer('list'),
     plan: answer('plan'),
     budget: () => script.budget?.() ?? Promise.reject(new Error('The test did not script budget')),
+    listen: (listener, lastId) => script.listen?.(listener, lastId) ?? (() => undefined),
     timeline: (order) =>
       script.timeline?.(order) ?? Promise.reject(new Error('The test did not script timeline')),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
