@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import {
   DefaultLogger,
   type NativeConnection,
@@ -18,11 +18,12 @@ import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts'
 import { type Installation, openInstallation } from './installation.ts';
 import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
 import { makeLogger } from './logging.ts';
+import { ensureSchedules } from './schedules.ts';
 import { workflowBundle } from './temporal/bundle.ts';
 import { connectClient, connectWorker, withDeadline } from './temporal/connection.ts';
 import { ensureNamespace } from './temporal/namespace.ts';
 import { createVastClient, MarketError, type VastClient } from './vast/client.ts';
-import { REAP_SCHEDULE_ID, TASK_QUEUES } from './workflows/ids.ts';
+import { TASK_QUEUES } from './workflows/ids.ts';
 
 export type RunningWorker = {
   /** Lets short calls finish, then ends; what watches is taken up by another worker. */
@@ -100,7 +101,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     const failed = Promise.race(runs).then(() => new Promise<never>(() => undefined));
     failed.catch(() => undefined);
     await Promise.race([openLedger(open), failed]);
-    await ensureReaping(client, config, installation);
+    await ensureSchedules(client, config, installation);
     logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
     return {
       failed,
@@ -214,36 +215,6 @@ async function readBinding(vast: VastClient, config: Config, installation: Insta
       await pause(1_000);
     }
   }
-}
-
-/** The safety net: a schedule, run once at every worker start as well. An operator's pause is kept. */
-async function ensureReaping(client: Client, config: Config, installation: Installation): Promise<void> {
-  const everyMs = Math.round(config.LEASH_REAP_INTERVAL_MINUTES * 60_000);
-  const spec = { intervals: [{ every: Math.max(1_000, everyMs) }] };
-  const action = {
-    type: 'startWorkflow' as const,
-    workflowType: 'reapOrphans',
-    workflowId: REAP_SCHEDULE_ID,
-    taskQueue: TASK_QUEUES.sessions,
-    args: [{ owner: installation.owner, unknownMax: config.LEASH_REAP_MAX }],
-    workflowRunTimeout: '30 minutes' as const,
-  };
-  // A run starts late rather than twice, and an outage is not made up for.
-  const policies = {
-    overlap: ScheduleOverlapPolicy.SKIP,
-    catchupWindow: '1 minute',
-    pauseOnFailure: false,
-  } as const;
-  const handle = client.schedule.getHandle(REAP_SCHEDULE_ID);
-  await withDeadline(client, 20_000, async () => {
-    try {
-      await client.schedule.create({ scheduleId: REAP_SCHEDULE_ID, spec, action, policies });
-    } catch (error) {
-      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      await handle.update((have) => ({ ...have, spec, action, policies: { ...have.policies, ...policies } }));
-    }
-    await handle.trigger(ScheduleOverlapPolicy.SKIP);
-  });
 }
 
 /** When Temporal last answered this process: supervision renews no lease without it. */

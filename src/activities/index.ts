@@ -1,3 +1,5 @@
+import { archiveReceipt } from './archive-receipt.ts';
+import { auditBooks } from './audit.ts';
 import { awaitDrained } from './await-drained.ts';
 import { awaitModel } from './await-model.ts';
 import { awaitRunning } from './await-running.ts';
@@ -44,6 +46,8 @@ export function createActivities(deps: Deps) {
     destroyInstance: bind(deps, destroyInstance),
     confirmGone: bind(deps, confirmGone),
     readCharges: bind(deps, readCharges),
+    archiveReceipt: bind(deps, archiveReceipt),
+    auditBooks: bind(deps, auditBooks),
     surveyInstances: (order?: SurveyOrder) => surveyInstances(deps, order),
     describeSessions: bind(deps, describeSessions),
     settleTerminated: bind(deps, settleTerminated),

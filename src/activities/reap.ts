@@ -1,3 +1,4 @@
+import { log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { labelsOf } from '../domain/instance.ts';
 import { ownerPrefix, parseLabel } from '../domain/label.ts';
@@ -5,6 +6,7 @@ import { reservationKey } from '../domain/ledger.ts';
 import { labelOfOwner, REAP_GRACE_MS, type ReaperInstance, type SessionFacts } from '../domain/reaping.ts';
 import { sessionWorkflowId } from '../workflows/ids.ts';
 import { closeUpdate, ledgerQuery, type SessionMemo } from '../workflows/messages.ts';
+import { archiveTerminated } from './archive-receipt.ts';
 import type { Deps } from './deps.ts';
 
 export type Survey = {
@@ -71,8 +73,18 @@ export async function describeSessions(
   return facts;
 }
 
-/** Settles the money of a run that ended without doing so itself. */
+/**
+ * Settles a run that ended without doing so itself: its receipt, where it wrote none, then its money.
+ *
+ * An archive that cannot be written does not hold the money; the audit writes the receipt later.
+ */
 export async function settleTerminated(deps: Deps, order: { session: string; run: string }): Promise<void> {
+  try {
+    await archiveTerminated(deps, order);
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'ArchiveError')) throw error;
+    log.warn('the receipt of a terminated session could not be archived', { ...order, why: error.message });
+  }
   await deps.ledger.call(closeUpdate, {
     key: reservationKey({ owner: deps.installation.owner, ...order }),
     usd: null,

@@ -34,7 +34,7 @@ export function chargesOfOwner(rows: readonly ChargeRow[], owner: string): Contr
     const { session, run } = label;
     return { ...row, label: row.label, session, run, key: reservationKey(label) };
   });
-  const contracts = Map.groupBy(ours, ({ label, instanceId }) => `${label}/${instanceId}`);
+  const contracts = Map.groupBy(ours, contractKey);
   return [...contracts.values()].flatMap((members) => {
     const [first] = members;
     if (first === undefined) return [];
@@ -45,6 +45,10 @@ export function chargesOfOwner(rows: readonly ChargeRow[], owner: string): Contr
       usd: addUsd(members.map(({ usd }) => usd)),
     };
   });
+}
+
+export function contractKey({ label, instanceId }: Pick<ContractCharges, 'label' | 'instanceId'>): string {
+  return `${label}/${instanceId}`;
 }
 
 /**
@@ -84,31 +88,55 @@ export function correctionsOf(
   });
 }
 
+/** Of an instance that nobody saw go, the charges must have rested for so many tails: a day by default. */
+const RESTED_TAILS = 288;
+
 /**
- * The receipt as the provider's charges make it, once they cover the life of every contract in it and the
- * provider's billing has had time to end; null while they do not.
+ * The receipt as the provider's charges make it, once they cover the life of every contract in it, the
+ * provider's billing has had time to end and nothing came since the last audit; null while they do not.
  */
 export function finalReceipt(
   receipt: Receipt,
   charges: readonly ContractCharges[],
-  now: { readonly nowMs: number; readonly tailMs: number },
+  now: {
+    readonly nowMs: number;
+    readonly tailMs: number;
+    /** Where the rows of a contract ended at the last audit, by `contractKey`. */
+    readonly endsBefore: Readonly<Record<string, number>>;
+  },
 ): Receipt | null {
   if (receipt.final) return null;
   const instances: ReceiptInstance[] = [];
   for (const instance of receipt.instances) {
-    const goneAtMs = instance.goneAtMs ?? receipt.endedAtMs;
     const rows = charges.filter(
       ({ label, instanceId }) =>
         label === instance.label || (instanceId !== null && instanceId === instance.instanceId),
     );
     const isBilled = instance.instanceId !== null || instance.createdAtMs !== null || rows.length > 0;
+    // Rows lag: one that has grown since the last audit may grow on.
+    if (rows.some((row) => now.endsBefore[contractKey(row)] !== row.toMs)) return null;
     const untilMs = Math.max(0, ...rows.map(({ toMs }) => toMs));
-    if (now.nowMs < goneAtMs + now.tailMs) return null;
-    if (isBilled && untilMs < goneAtMs - TAIL_SHORT_MS) return null;
-    instances.push({ ...instance, usd: addUsd(rows.map(({ usd }) => usd)) });
+    if (!isCovered({ instance, isBilled, untilMs, endedAtMs: receipt.endedAtMs }, now)) return null;
+    const goneAtMs = instance.goneAtMs ?? (rows.length > 0 ? untilMs : null);
+    instances.push({ ...instance, goneAtMs, usd: addUsd(rows.map(({ usd }) => usd)) });
   }
   const usd = addUsd(instances.map((instance) => instance.usd));
   return { ...receipt, final: true, instances, usd, providerUsd: usd.total };
+}
+
+function isCovered(
+  seen: {
+    readonly instance: ReceiptInstance;
+    readonly isBilled: boolean;
+    readonly untilMs: number;
+    readonly endedAtMs: number;
+  },
+  { nowMs, tailMs }: { readonly nowMs: number; readonly tailMs: number },
+): boolean {
+  const { goneAtMs } = seen.instance;
+  if (goneAtMs === null) return nowMs >= Math.max(seen.untilMs, seen.endedAtMs) + RESTED_TAILS * tailMs;
+  const isReached = !seen.isBilled || seen.untilMs >= goneAtMs - TAIL_SHORT_MS;
+  return isReached && nowMs >= goneAtMs + tailMs;
 }
 
 /**

@@ -16,6 +16,8 @@ export type CostLine = {
   readonly endedAtMs: number;
   readonly usd: Usd;
   readonly standing: CostStanding;
+  /** The instance was seen gone, or its charges have ended. */
+  readonly isSeenGone: boolean;
 };
 
 /** What an open session answers when asked for its costs. */
@@ -107,6 +109,7 @@ function linesOf(
       endedAtMs: Math.max(createdAtMs, instance.goneAtMs ?? untilMs),
       usd: instance.usd,
       standing,
+      isSeenGone: instance.goneAtMs !== null,
     };
   });
 }

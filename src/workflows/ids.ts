@@ -12,6 +12,7 @@ export const ledgerWorkflowId = (owner: string): string => `ledger/${owner}`;
 export const marketWorkflowId = (call: string, unique: string): string => `market/${call}-${unique}`;
 
 export const REAP_SCHEDULE_ID = 'reap-orphans';
+export const AUDIT_SCHEDULE_ID = 'audit-budget';
 
 export const TASK_QUEUES = {
   /** Workflows and short, unpaced calls. */

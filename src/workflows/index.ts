@@ -1,3 +1,4 @@
+export { auditBudget } from './audit-budget.ts';
 export { budgetLedger } from './budget-ledger.ts';
 export { gpuSession } from './gpu-session.ts';
 export { marketQuestion } from './market-question.ts';

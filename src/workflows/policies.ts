@@ -26,6 +26,29 @@ export function quick({ summary }: Summarised) {
   });
 }
 
+/** Keeping a receipt: worth a minute. What could not be kept by then is kept by the next audit. */
+export function keeping({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.sessions,
+    startToCloseTimeout: '25 seconds',
+    scheduleToCloseTimeout: '60 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: UNTIL_IT_WORKS,
+    summary,
+  });
+}
+
+/** Reading the books of weeks, page by page. The next run of its schedule makes up for one that failed. */
+export function long({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.sessions,
+    startToCloseTimeout: '10 minutes',
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { initialInterval: '5 seconds', backoffCoefficient: 3, maximumAttempts: 4 },
+    summary,
+  });
+}
+
 /** One read whose failure is an answer too. */
 export function once({ summary }: Summarised) {
   return proxyActivities<Activities>({

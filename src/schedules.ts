@@ -1,0 +1,72 @@
+import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import type { Config } from './config.ts';
+import type { Installation } from './installation.ts';
+import { withDeadline } from './temporal/connection.ts';
+import type { AuditInput } from './workflows/audit-budget.ts';
+import { AUDIT_SCHEDULE_ID, REAP_SCHEDULE_ID, TASK_QUEUES } from './workflows/ids.ts';
+
+type Scheduled = {
+  readonly id: string;
+  readonly workflowType: string;
+  readonly everyMinutes: number;
+  readonly args: unknown[];
+  /** Run once now as well. */
+  readonly atStart: boolean;
+};
+
+const CALL_MS = 20_000;
+const EVERY_MS_MIN = 1_000;
+
+/** The safety nets: what they do is in their workflows. The reaper runs at every worker start as well. */
+export async function ensureSchedules(
+  client: Client,
+  config: Config,
+  { owner }: Pick<Installation, 'owner'>,
+): Promise<void> {
+  const unknownMax = config.LEASH_REAP_MAX;
+  const audit: AuditInput = { owner, unknownMax, tailMs: config.LEASH_BILLING_TAIL_SECONDS * 1_000 };
+  await ensureSchedule(client, {
+    id: REAP_SCHEDULE_ID,
+    workflowType: 'reapOrphans',
+    everyMinutes: config.LEASH_REAP_INTERVAL_MINUTES,
+    args: [{ owner, unknownMax }],
+    atStart: true,
+  });
+  await ensureSchedule(client, {
+    id: AUDIT_SCHEDULE_ID,
+    workflowType: 'auditBudget',
+    everyMinutes: config.LEASH_AUDIT_INTERVAL_MINUTES,
+    args: [audit],
+    atStart: false,
+  });
+}
+
+/** Made, or brought up to date with the settings. An operator's pause is kept. */
+async function ensureSchedule(client: Client, scheduled: Scheduled): Promise<void> {
+  const everyMs = Math.round(scheduled.everyMinutes * 60_000);
+  const spec = { intervals: [{ every: Math.max(EVERY_MS_MIN, everyMs) }] };
+  const action = {
+    type: 'startWorkflow' as const,
+    workflowType: scheduled.workflowType,
+    workflowId: scheduled.id,
+    taskQueue: TASK_QUEUES.sessions,
+    args: scheduled.args,
+    workflowRunTimeout: '30 minutes' as const,
+  };
+  // A run starts late rather than twice, and an outage is not made up for.
+  const policies = {
+    overlap: ScheduleOverlapPolicy.SKIP,
+    catchupWindow: '1 minute',
+    pauseOnFailure: false,
+  } as const;
+  const handle = client.schedule.getHandle(scheduled.id);
+  await withDeadline(client, CALL_MS, async () => {
+    try {
+      await client.schedule.create({ scheduleId: scheduled.id, spec, action, policies });
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      await handle.update((have) => ({ ...have, spec, action, policies: { ...have.policies, ...policies } }));
+    }
+    if (scheduled.atStart) await handle.trigger(ScheduleOverlapPolicy.SKIP);
+  });
+}

@@ -1,0 +1,72 @@
+import { log, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import type { AuditFindings } from '../activities/audit.ts';
+import { usd } from '../domain/budget.ts';
+import { destroy, long } from './policies.ts';
+
+export type AuditInput = {
+  readonly owner: string;
+  readonly unknownMax: number;
+  /** How long the provider goes on billing after an instance is gone. */
+  readonly tailMs: number;
+};
+
+export type AuditReport = Omit<AuditFindings, 'verdicts'> & {
+  readonly destroyed: readonly { instanceId: number; label: string; why: string }[];
+  /** Unknown to this Temporal in this audit: destroyed if the next one sees them so too. */
+  readonly suspects: readonly number[];
+  /** Answered `gone` to a DELETE, so that the next audits leave them alone; bounded. */
+  readonly goneIds: readonly number[];
+};
+
+const GONE_IDS_KEPT = 1_000;
+
+/**
+ * Holds our books against the provider's charges: the ledger is corrected, receipts become final, and an instance
+ * that is charged for and in no account of ours is destroyed. It is the third witness, for a create that was
+ * neither answered nor ever listed.
+ */
+export async function auditBudget(input: AuditInput): Promise<AuditReport> {
+  const last = (workflowInfo().lastResult ?? {}) as Partial<AuditReport>;
+  const { verdicts, ...findings } = await long({ summary: 'compare with the charges' }).auditBooks({
+    nowMs: Date.now(),
+    tailMs: input.tailMs,
+    unknownMax: input.unknownMax,
+    suspects: last.suspects ?? [],
+    goneIds: last.goneIds ?? [],
+    endsBefore: last.rowEnds ?? {},
+  });
+  const doomed = verdicts.filter(({ action }) => action === 'destroy');
+  const answers = await Promise.all(
+    doomed.map(async ({ instanceId, label, why }) => {
+      log.warn('destroying an instance that is charged for and nobody wants', { instanceId, label, why });
+      const { kind } = await destroy({ summary: `destroy ${instanceId}: ${why}` }).destroyInstance({
+        instanceId,
+      });
+      return { instanceId, label, why, kind };
+    }),
+  );
+  const gone = answers.filter(({ kind }) => kind === 'gone').map(({ instanceId }) => instanceId);
+  const report: AuditReport = {
+    ...findings,
+    destroyed: answers
+      .filter(({ kind }) => kind === 'accepted')
+      .map(({ instanceId, label, why }) => ({ instanceId, label, why })),
+    suspects: verdicts.filter(({ action }) => action === 'report').map(({ instanceId }) => instanceId),
+    goneIds: [...(last.goneIds ?? []), ...gone].slice(-GONE_IDS_KEPT),
+  };
+  setCurrentDetails(story(report));
+  return report;
+}
+
+function story(report: AuditReport): string {
+  const corrections = report.corrected.map(
+    ({ key, fromUsd, toUsd }) => `- ledger: ${key} cost ${usd(toUsd)}, not ${usd(fromUsd)}`,
+  );
+  const destroyed = report.destroyed.map(({ instanceId, why }) => `- destroyed ${instanceId}: ${why}`);
+  return [
+    `**${usd(report.chargedUsd)} charged for ${report.contracts} contracts of ours**`,
+    `${report.corrected.length} corrections, ${report.madeFinal} receipts made final, ${report.archived} archived late`,
+    ...corrections,
+    ...destroyed,
+  ].join('\n\n');
+}
