@@ -9,6 +9,7 @@ import type { Installation } from './installation.ts';
 import { CALL_MS, type Context } from './sessions/context.ts';
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
+import { type Logs, type LogsOrder, readSessionLogs } from './sessions/logs.ts';
 import { type News, NewsDesk } from './sessions/news.ts';
 import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
@@ -23,6 +24,7 @@ import { ledgerWorkflowId } from './workflows/ids.ts';
 import { ledgerQuery } from './workflows/messages.ts';
 import type { ReapReport } from './workflows/reap-orphans.ts';
 
+export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { ReapOrder } from './sessions/reaping.ts';
@@ -46,6 +48,8 @@ export type Sessions = {
   budget(): Promise<LedgerNumbers & { readonly freeUsd: number }>;
   /** What a launch would do and cost; rents nothing. market-unreachable, market-refused, no-worker, temporal-unreachable. */
   plan(question: PlanQuestion): Promise<LaunchPlan>;
+  /** The newest lines of its instance's log. not-found, market-unreachable, market-refused, no-worker, temporal-unreachable. */
+  logs(order: LogsOrder): Promise<Logs>;
   /** Tells what changes until the returned function is called; from after `lastId` where that is known. */
   listen(listener: (news: News) => void, lastId: string | null): () => void;
   /** What happened to the newest session of a name. not-found, invalid, temporal-unreachable. */
@@ -134,6 +138,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     list: (filter) => explaining(() => listSessions(context, filter)),
     budget: () => explaining(() => readBudget(context)),
     plan: (question) => explaining(() => planSession(context, question, () => readBudget(context))),
+    logs: (order) => explaining(() => readSessionLogs(context, order)),
     listen: (listener, lastId) => news.listen(listener, lastId),
     timeline: (order) => explaining(() => readTimeline(context, order)),
     reap: (order) => explaining(() => reapNow(context, order)),

@@ -18,6 +18,7 @@ import { findByLabel } from './find-by-label.ts';
 import { planOffers } from './plan-offers.ts';
 import { readAccount } from './read-account.ts';
 import { readCharges } from './read-charges.ts';
+import { readLog } from './read-log.ts';
 import { describeSessions, type SurveyOrder, settleTerminated, surveyInstances } from './reap.ts';
 import { rentInstance } from './rent-instance.ts';
 import { searchOffers } from './search-offers.ts';
@@ -46,6 +47,7 @@ export function createActivities(deps: Deps) {
     destroyInstance: bind(deps, destroyInstance),
     confirmGone: bind(deps, confirmGone),
     readCharges: bind(deps, readCharges),
+    readLog: bind(deps, readLog),
     archiveReceipt: bind(deps, archiveReceipt),
     auditBooks: bind(deps, auditBooks),
     surveyInstances: (order?: SurveyOrder) => surveyInstances(deps, order),

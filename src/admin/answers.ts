@@ -140,6 +140,12 @@ export const timelineAnswer = z.object({
   next: z.string().nullable().describe('Give it back as `after` for what follows; null at the end'),
 });
 
+export const logsAnswer = z.object({
+  session: z.string(),
+  instance_id: z.number(),
+  lines: z.array(z.string()),
+});
+
 const reapedInstance = z.object({ instance_id: z.number(), label: z.string(), why: z.string() });
 
 export const reapAnswer = z.object({
@@ -183,6 +189,7 @@ export type SessionSummaryAnswer = z.output<typeof sessionSummaryAnswer>;
 export type SessionsAnswer = z.output<typeof sessionsAnswer>;
 export type BudgetAnswer = z.output<typeof budgetAnswer>;
 export type TimelineAnswer = z.output<typeof timelineAnswer>;
+export type LogsAnswer = z.output<typeof logsAnswer>;
 export type ReapAnswer = z.output<typeof reapAnswer>;
 export type ProblemAnswer = z.output<typeof problemAnswer>;
 export type ReadinessAnswer = z.output<typeof readinessAnswer>;

@@ -178,6 +178,15 @@ export const timelineQuery = z.strictObject({
   after: text('the `next` of the answer before', 200).optional(),
 });
 
+export const logsQuery = z.strictObject({
+  tail: z
+    .string()
+    .regex(/^([1-9][0-9]{0,2}|1000)$/, 'a whole number from 1 to 1000')
+    .default('200')
+    .describe('How many of the newest lines'),
+  filter: text('a text of at most 200 characters').optional().describe('Only lines that contain it'),
+});
+
 export const reapBody = z.strictObject(
   {
     dry_run: flag.default(false).describe('Only say what would be destroyed'),

@@ -2,7 +2,9 @@ import { request } from 'undici';
 import { z } from 'zod';
 import {
   type LaunchAnswer,
+  type LogsAnswer,
   launchAnswer,
+  logsAnswer,
   type OffersAnswer,
   offersAnswer,
   type PlanAnswer,
@@ -31,6 +33,7 @@ export type AdminApi = {
   status(session: string): Promise<Answer<StatusAnswer>>;
   extend(order: { session: string; additionalMinutes: number }): Promise<Answer<StatusAnswer>>;
   destroy(order: { session: string; waitSeconds: number }): Promise<Answer<StatusAnswer>>;
+  logs(order: { session: string; tail: number; filter?: string }): Promise<Answer<LogsAnswer>>;
   reap(order: ReapInput): Promise<Answer<ReapAnswer>>;
   sessions(filter: { open: boolean; after?: string }): Promise<Answer<SessionsAnswer>>;
   offers(query: URLSearchParams): Promise<Answer<OffersAnswer>>;
@@ -60,6 +63,8 @@ export class Unreachable extends CommandError {
 
 /** A launch answers once it is accepted, which may take the 5 s in which a worker must judge it. */
 const CALL_TIMEOUT_MS = 15_000;
+/** The host uploads them first. */
+const LOGS_TIMEOUT_MS = 60_000;
 /** The reaper's own patience is 90 s. */
 const REAP_TIMEOUT_MS = 110_000;
 
@@ -88,6 +93,11 @@ export function connectAdmin(target: Target): AdminApi {
         { session, wait_seconds: waitSeconds },
         CALL_TIMEOUT_MS + waitSeconds * 1_000,
       ),
+    logs: ({ session, tail, filter }) => {
+      const query = new URLSearchParams({ tail: String(tail), ...(filter === undefined ? {} : { filter }) });
+      const path = `/api/admin/sessions/${encodeURIComponent(session)}/logs?${query}`;
+      return call.send(logsAnswer, 'GET', path, undefined, LOGS_TIMEOUT_MS);
+    },
     reap: (order) => call.send(reapAnswer, 'POST', '/api/admin/reap', order, REAP_TIMEOUT_MS),
     offers: (query) =>
       call.send(offersAnswer, 'GET', `/api/admin/offers?${query}`, undefined, MARKET_TIMEOUT_MS),

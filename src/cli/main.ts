@@ -7,6 +7,7 @@ import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
 import { extendCommand } from './extend.ts';
 import { Refusal } from './http.ts';
 import { launchCommand } from './launch.ts';
+import { logsCommand } from './logs.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
 import { reapCommand } from './reap.ts';
@@ -34,6 +35,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     extendCommand(),
     destroyCommand(),
     sessionsCommand(),
+    logsCommand(),
     reapCommand(),
     await simulateCommandFor(args),
   ];

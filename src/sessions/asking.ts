@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, TerminatedFailure } from '@temporalio/common';
 import { PROBLEM_KINDS, Problem } from '../domain/problem.ts';
 import { isTemporalSilent, withDeadline } from '../temporal/connection.ts';
 import { TASK_QUEUES } from '../workflows/ids.ts';
@@ -68,7 +68,7 @@ async function refuseUntouched(
   } catch {
     return forEver;
   }
-  throw noWorker(`Cannot ${tried}: no worker answers. Start one and ask again.`);
+  throw withdrawn(tried);
 }
 
 async function explainNoAnswer(
@@ -93,8 +93,14 @@ async function explainNoAnswer(
 
 /** A failure whose type is a problem's kind is that problem. */
 function problemOf(error: WorkflowFailedError, tried: string): unknown {
+  // Its withdrawal ends the wait for its result in the same moment.
+  if (error.cause instanceof TerminatedFailure) return withdrawn(tried);
   const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
   if (!(cause instanceof ApplicationFailure)) return error;
   const kind = PROBLEM_KINDS.find((known) => known === cause.type);
   return kind === undefined ? error : new Problem(kind, `Cannot ${tried}: ${cause.message}`);
+}
+
+function withdrawn(tried: string): Problem {
+  return noWorker(`Cannot ${tried}: no worker answers. Start one and ask again.`);
 }

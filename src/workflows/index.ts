@@ -1,5 +1,6 @@
 export { auditBudget } from './audit-budget.ts';
 export { budgetLedger } from './budget-ledger.ts';
 export { gpuSession } from './gpu-session.ts';
+export { marketLog } from './market-log.ts';
 export { marketQuestion } from './market-question.ts';
 export { reapOrphans } from './reap-orphans.ts';

@@ -31,10 +31,12 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     list: answer('list'),
     plan: answer('plan'),
     budget: () => script.budget?.() ?? Promise.reject(new Error('The test did not script budget')),
+    logs: (order) => script.logs?.(order) ?? Promise.reject(new Error('The test did not script logs')),
     listen: (listener, lastId) => script.listen?.(listener, lastId) ?? (() => undefined),
     timeline: (order) =>
       script.timeline?.(order) ?? Promise.reject(new Error('The test did not script timeline')),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
+    costs: (span) => script.costs?.(span) ?? Promise.reject(new Error('The test did not script costs')),
     readiness: () => script.readiness?.() ?? Promise.reject(new Error('The test did not script readiness')),
     serving: () => [...table],
     markUnreachable(session) {
