@@ -3,7 +3,7 @@ import { classifyInstanceState, type Failure, failureOf } from '../domain/failur
 import { isServing } from '../vllm/probe.ts';
 import type { Deps } from './deps.ts';
 import { factsOf } from './instance-facts.ts';
-import { findFailureInLog } from './vllm-log.ts';
+import { findFailureInLog, saysItServes } from './vllm-log.ts';
 import { rest, unlessUnreachable, whileBeating } from './watching.ts';
 
 export type ModelOrder = {
@@ -33,7 +33,7 @@ const PROBE_TIMEOUT_MS = 10_000;
  */
 export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelResult> {
   const key = deps.installation.instanceKey(order.label);
-  const watch = { facts: null as InstanceFacts | null, why: 'it was not asked yet', looks: 0 };
+  const watch: Watch = { facts: null, why: 'it was not asked yet', wasReached: false, looks: 0 };
   return whileBeating(
     { heartbeatMs: order.heartbeatMs, details: () => ({ endpoint: order.endpoint, last: watch.why }) },
     async () => {
@@ -45,17 +45,13 @@ export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelRe
         if (readiness.kind === 'serving') return { kind: 'ready', atMs: Date.now(), facts: watch.facts };
         if (readiness.kind === 'unauthorized') watch.why = 'the port answers, but refuses our key';
         else watch.why = readiness.why;
+        watch.wasReached ||= readiness.kind === 'unauthorized' || readiness.wasAnswered;
         watch.looks += 1;
 
         const failure = await fatalSign(deps, order, watch);
         if (failure !== null) return { kind: 'failed', failure, facts: watch.facts };
         if (Date.now() >= order.deadlineMs) {
-          const said = await findFailureInLog(deps, order.instanceId);
-          return {
-            kind: 'failed',
-            failure: said ?? failureOf('vllm-timeout', watch.why),
-            facts: watch.facts,
-          };
+          return { kind: 'failed', failure: await whyNotReady(deps, order, watch), facts: watch.facts };
         }
         await rest(Math.min(order.lookMs, order.deadlineMs - Date.now()));
       }
@@ -63,10 +59,28 @@ export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelRe
   );
 }
 
+type Watch = {
+  facts: InstanceFacts | null;
+  why: string;
+  /** Whether anything at all has answered at the port. */
+  wasReached: boolean;
+  looks: number;
+};
+
+/** At the deadline: vLLM's own word, else whether its port or its start is to blame. */
+async function whyNotReady(deps: Deps, order: ModelOrder, watch: Watch): Promise<Failure> {
+  const said = await findFailureInLog(deps, order.instanceId);
+  if (said !== null) return said;
+  if (!watch.wasReached && (await saysItServes(deps, order.instanceId))) {
+    return failureOf('port-unreachable', `${order.endpoint}: ${watch.why}`);
+  }
+  return failureOf('vllm-timeout', watch.why);
+}
+
 async function fatalSign(
   deps: Deps,
   order: ModelOrder,
-  watch: { facts: InstanceFacts | null; looks: number },
+  watch: Pick<Watch, 'facts' | 'looks'>,
 ): Promise<Failure | null> {
   const snapshot = await unlessUnreachable(() => deps.instances.look(Date.now() - order.lookMs));
   const instance = snapshot?.instances.find((row) => row.instanceId === order.instanceId);

@@ -5,6 +5,7 @@ import type { CreateResult } from '../domain/market.ts';
 import { composeLaunch } from '../vllm/launch-script.ts';
 import { noteAnsweredUpdate, spendGrantUpdate } from '../workflows/messages.ts';
 import type { Deps } from './deps.ts';
+import { whileBeating } from './watching.ts';
 
 /** One create, fully described; what is secret is added here, where it stays. */
 export type RentOrder = {
@@ -27,6 +28,8 @@ export type RentResult = CreateResult & { readonly sentAtMs: number };
 
 /** Nothing is sent once this much of the activity's own time has passed. */
 const SEND_DEADLINE_MS = 40_000;
+/** It beats so that the death of its worker is known at once: it is not repeated, but settled by its label. */
+const HEARTBEAT_MS = 3_000;
 
 /**
  * Sends the one create of this label, and says what is known of it.
@@ -35,7 +38,11 @@ const SEND_DEADLINE_MS = 40_000;
  * 2. The grant is spent right before the PUT, once ever; found spent, whether a PUT went out is unknown.
  * 3. Anything but a plain answer is `unknown`; the workflow settles it by label before it rents elsewhere.
  */
-export async function rentInstance(deps: Deps, order: RentOrder): Promise<RentResult> {
+export function rentInstance(deps: Deps, order: RentOrder): Promise<RentResult> {
+  return whileBeating({ heartbeatMs: HEARTBEAT_MS, details: () => null }, () => lookThenRent(deps, order));
+}
+
+async function lookThenRent(deps: Deps, order: RentOrder): Promise<RentResult> {
   const deadlineMs = Date.now() + SEND_DEADLINE_MS;
   const found = await deps.vast.listInstances(
     { label: order.label },

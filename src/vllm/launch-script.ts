@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { bashWord } from './bash-words.ts';
 import { refusedVllmArgs } from '../domain/vllm-args.ts';
+import { bashWord } from './bash-words.ts';
 
 /** What starts one instance's model server. */
 export type LaunchOptions = {

@@ -10,6 +10,8 @@ export type NotServing = {
   readonly why: string;
   /** True when our own machine could not ask: to be counted apart from failures of the instance. */
   readonly isOurFault: boolean;
+  /** Something answered at the port, though not as our model does. */
+  readonly wasAnswered: boolean;
 };
 
 /** The key was not taken: another process answers there, or the instance was started with another key. */
@@ -119,7 +121,7 @@ function toTokenAnswer(answer: Exchange, { path, shape }: { path: string; shape:
 
 function toRefusal(answer: Exchange, path: string): Unauthorized | NotServing | null {
   if (answer.kind === 'no-answer') {
-    return { kind: 'not-serving', why: answer.why, isOurFault: answer.isOurFault };
+    return { kind: 'not-serving', why: answer.why, isOurFault: answer.isOurFault, wasAnswered: false };
   }
   if (answer.status === 200) return null;
   if (answer.status === 401 || answer.status === 403) return { kind: 'unauthorized' };
@@ -147,5 +149,5 @@ function toJson(answer: Exchange): unknown {
 }
 
 function notServing(why: string): NotServing {
-  return { kind: 'not-serving', why, isOurFault: false };
+  return { kind: 'not-serving', why, isOurFault: false, wasAnswered: true };
 }

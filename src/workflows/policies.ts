@@ -90,6 +90,7 @@ export function create({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.create,
     startToCloseTimeout: '90 seconds',
+    heartbeatTimeout: '20 seconds',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { maximumAttempts: 1 },
     summary,

@@ -5,7 +5,8 @@ import { aLaunch, type Stack, startStack } from '../support/stack.ts';
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack();
+  // What was given up unseen and shows later is the reaper's: it looks often here.
+  stack = await startStack({ settings: { LEASH_REAP_INTERVAL_MINUTES: '0.05' } });
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -167,7 +168,8 @@ test('an instance that shows only after it was given up is destroyed, while the 
   expect((await api.status(session)).state).toBe('READY');
   const receipt = await api.destroyed(session);
   await books.expectNoneAlive(session);
-  await books.expectReceiptAgrees(receipt);
+  // Nobody of the session ever saw it: its receipt names the label, and its cost is the audit's to find.
+  expect(receipt.instances.map(({ instance_id }) => instance_id === null)).toEqual([true, false]);
   await books.expectStrangersUntouched();
 });
 

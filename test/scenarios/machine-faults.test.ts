@@ -19,7 +19,7 @@ describe.concurrent('a machine that cannot serve is given back, and the next one
     { fault: 'exits', kind: 'exited', seconds: 0 },
     { fault: 'port-missing', kind: 'port-missing' },
     // From outside it looks like a server that never comes up.
-    { fault: 'port-unreachable', kind: 'vllm-timeout' },
+    { fault: 'port-unreachable', kind: 'port-unreachable' },
     { fault: 'vllm-never-ready', kind: 'vllm-timeout' },
     { fault: 'health-only', kind: 'vllm-timeout' },
     { fault: 'overcharged', kind: 'contract-mismatch' },

@@ -123,6 +123,7 @@ describe('a look at what is no vLLM', () => {
       kind: 'not-serving',
       why: '/v1/models answers 200, but with no list of models',
       isOurFault: false,
+      wasAnswered: true,
     });
   });
 
@@ -171,6 +172,7 @@ describe('a look at what is no vLLM', () => {
       kind: 'not-serving',
       why: 'no answer within 150 ms',
       isOurFault: false,
+      wasAnswered: false,
     });
   });
 
@@ -181,6 +183,7 @@ describe('a look at what is no vLLM', () => {
       expect(await askModels(endpoint, 'key', SOON)).toMatchObject({
         kind: 'not-serving',
         isOurFault: false,
+        wasAnswered: false,
       });
     }
   });
@@ -190,6 +193,7 @@ describe('a look at what is no vLLM', () => {
       kind: 'not-serving',
       why: 'the port refuses connections (ECONNREFUSED)',
       isOurFault: false,
+      wasAnswered: false,
     });
   });
 
@@ -197,6 +201,7 @@ describe('a look at what is no vLLM', () => {
     expect(await askModels('http://255.255.255.255:8000', 'key', SOON)).toMatchObject({
       kind: 'not-serving',
       isOurFault: true,
+      wasAnswered: false,
     });
   });
 
