@@ -1,12 +1,14 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { Archive } from './archive/archive.ts';
 import type { Config } from './config.ts';
-import type { LedgerNumbers } from './domain/ledger.ts';
+import type { Span } from './domain/costs.ts';
 import type { LaunchPlan } from './domain/plan.ts';
 import type { Policy } from './domain/policy.ts';
 import type { SessionRequest, SessionState, SessionView } from './domain/session.ts';
 import type { Installation } from './installation.ts';
-import { CALL_MS, type Context } from './sessions/context.ts';
+import { type Budget, readBudget } from './sessions/budget.ts';
+import type { Context } from './sessions/context.ts';
+import { type Costs, readCosts } from './sessions/costs.ts';
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
 import { type Logs, type LogsOrder, readSessionLogs } from './sessions/logs.ts';
@@ -15,15 +17,15 @@ import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
 import { type ReapOrder, reapNow } from './sessions/reaping.ts';
 import { readStatus } from './sessions/records.ts';
-import { explaining, explainSilence, noWorker } from './sessions/refusals.ts';
+import { explaining } from './sessions/refusals.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
 import { destroySession, extendSession } from './sessions/steering.ts';
 import { readTimeline, type Timeline, type TimelineOrder } from './sessions/timeline/reading.ts';
-import { connectClient, withDeadline } from './temporal/connection.ts';
-import { ledgerWorkflowId } from './workflows/ids.ts';
-import { ledgerQuery } from './workflows/messages.ts';
+import { connectClient } from './temporal/connection.ts';
 import type { ReapReport } from './workflows/reap-orphans.ts';
 
+export type { Budget } from './sessions/budget.ts';
+export type { Costs } from './sessions/costs.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
@@ -45,7 +47,9 @@ export type Sessions = {
   /** Newest first; `next` is an opaque token. */
   list(filter: ListFilter): Promise<{ items: SessionSummary[]; next: string | null }>;
   /** no-worker, temporal-unreachable. */
-  budget(): Promise<LedgerNumbers & { readonly freeUsd: number }>;
+  budget(): Promise<Budget>;
+  /** What was spent in a span, by instance, open sessions until now. temporal-unreachable. */
+  costs(span: Span): Promise<Costs>;
   /** What a launch would do and cost; rents nothing. market-unreachable, market-refused, no-worker, temporal-unreachable. */
   plan(question: PlanQuestion): Promise<LaunchPlan>;
   /** The newest lines of its instance's log. not-found, market-unreachable, market-refused, no-worker, temporal-unreachable. */
@@ -108,6 +112,8 @@ export type SessionSummary = {
 export type SessionsDeps = {
   readonly config: Config;
   readonly installation: Installation;
+  /** Who opened it closes it, after this. */
+  readonly archive: Archive;
   readonly address?: string;
   readonly namespace?: string;
   readonly logger: Logger;
@@ -120,8 +126,8 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
   const { client, close } = await connectClient(deps);
   const table = new ServingTable(client, deps.installation.owner, deps.logger);
   table.start();
-  const { config, installation, logger, policy } = deps;
-  const context: Context = { client, table, config, installation, logger, policy };
+  const { config, installation, archive, logger, policy } = deps;
+  const context: Context = { client, table, config, installation, archive, logger, policy };
   const news = new NewsDesk(
     {
       list: (filter) => listSessions(context, filter),
@@ -137,6 +143,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     destroy: (order) => explaining(() => destroySession(context, order)),
     list: (filter) => explaining(() => listSessions(context, filter)),
     budget: () => explaining(() => readBudget(context)),
+    costs: (span) => explaining(() => readCosts(context, span)),
     plan: (question) => explaining(() => planSession(context, question, () => readBudget(context))),
     logs: (order) => explaining(() => readSessionLogs(context, order)),
     listen: (listener, lastId) => news.listen(listener, lastId),
@@ -151,20 +158,4 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
       await close();
     },
   };
-}
-
-async function readBudget({
-  client,
-  installation,
-}: Context): Promise<LedgerNumbers & { readonly freeUsd: number }> {
-  const ledger = client.workflow.getHandle(ledgerWorkflowId(installation.owner));
-  try {
-    const summary = await withDeadline(client, CALL_MS, () => ledger.query(ledgerQuery));
-    return { ...summary, freeUsd: Math.max(0, summary.limitUsd - summary.spentUsd - summary.reservedUsd) };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) {
-      throw noWorker('The ledger has not been opened yet: no worker has run here.');
-    }
-    throw await explainSilence(client, error, 'the ledger');
-  }
 }

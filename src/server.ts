@@ -8,6 +8,7 @@ import { type Admit, admitBearer, WRONG_TOKENS_PER_MINUTE } from './admin/auth.t
 import { type Metrics, makeMetrics } from './admin/metrics.ts';
 import { answerError, answerNotFound } from './admin/problems.ts';
 import { readTiers } from './admin/tiers-file.ts';
+import { openArchive } from './archive/archive.ts';
 import { connectSessions, type Sessions } from './client.ts';
 import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
@@ -154,7 +155,9 @@ async function main(): Promise<void> {
     adminToken: config.ADMIN_TOKEN,
   });
   const namespace = namespaceOf(config);
-  const sessions = await connectSessions({ config, installation, namespace, logger });
+  const { owner, home } = installation;
+  const archive = openArchive({ owner, home, databaseUrl: config.LEASH_DATABASE_URL });
+  const sessions = await connectSessions({ config, installation, archive, namespace, logger });
   try {
     const server = await startHttpServer({ config, installation, sessions, logger });
     const signal = await untilStopped();
@@ -162,6 +165,7 @@ async function main(): Promise<void> {
     await server.close();
   } finally {
     await sessions.close();
+    await archive.close();
   }
 }
 

@@ -121,9 +121,30 @@ export const budgetAnswer = z.object({
   reserved_usd: usd,
   free_usd: usd,
   alerts: z
-    .array(z.object({ percent: z.number(), detail: z.string() }))
-    .describe('The thresholds of 50, 80 and 100 % that spending has reached'),
-  projected_breach_at: maybeTime,
+    .array(z.object({ percent: z.number(), at: time, detail: z.string() }))
+    .describe('The thresholds of 50, 80 and 100 % that spending has reached in this period'),
+  projected_breach_at: maybeTime.describe(
+    'When the limit is reached at what burns now; null while nothing does, or the period ends first',
+  ),
+});
+
+const costSum = z.object({
+  usd: usdParts,
+  instances: z.int(),
+  standing: z
+    .enum(['so-far', 'not-final', 'final'])
+    .describe('so-far: with open sessions; not-final: by our meter; final: by the charges of the provider'),
+  forecast_usd: usd.nullable().describe('What sessions that have ended were expected to cost'),
+});
+
+export const costsAnswer = z.object({
+  from: time,
+  to: time,
+  by: z.enum(['session', 'gpu', 'day', 'part', 'provider']),
+  items: z.array(costSum.extend({ key: z.string() })),
+  next: z.null(),
+  total: costSum,
+  unread_sessions: z.array(z.string()).describe('Open sessions that no worker told of: not in the sums'),
 });
 
 export const timelineAnswer = z.object({
@@ -191,5 +212,6 @@ export type BudgetAnswer = z.output<typeof budgetAnswer>;
 export type TimelineAnswer = z.output<typeof timelineAnswer>;
 export type LogsAnswer = z.output<typeof logsAnswer>;
 export type ReapAnswer = z.output<typeof reapAnswer>;
+export type CostsAnswer = z.output<typeof costsAnswer>;
 export type ProblemAnswer = z.output<typeof problemAnswer>;
 export type ReadinessAnswer = z.output<typeof readinessAnswer>;

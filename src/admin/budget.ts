@@ -1,17 +1,14 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Sessions } from '../client.ts';
-import type { Config } from '../config.ts';
 import { budgetAnswer } from './answers.ts';
 import { describeCall } from './openapi.ts';
 import { presentBudget } from './present.ts';
 
 /** `/api/admin/budget`: what all sessions together may spend, have spent and hold reserved. */
 export const budgetRoutes =
-  ({ sessions, config }: { readonly sessions: Sessions; readonly config: Config }): FastifyPluginAsync =>
+  ({ sessions }: { readonly sessions: Sessions }): FastifyPluginAsync =>
   async (app) => {
-    app.get('/budget', { schema: BUDGET }, async () =>
-      presentBudget(await sessions.budget(), { period: config.VASTAI_BUDGET_PERIOD, nowMs: Date.now() }),
-    );
+    app.get('/budget', { schema: BUDGET }, async () => presentBudget(await sessions.budget()));
   };
 
 const BUDGET = describeCall({

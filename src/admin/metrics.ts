@@ -1,5 +1,5 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Sessions } from '../client.ts';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Budget, Sessions } from '../client.ts';
 import { SESSION_STATES, type SessionState } from '../domain/session.ts';
 
 export type Metrics = {
@@ -10,6 +10,7 @@ export type Metrics = {
 
 /** Sessions are counted by listing those that are open: at most this many pages of 200, once a scrape. */
 const PAGES_MAX = 10;
+const SCRAPE_MS = 1_000;
 
 /** The metrics of one HTTP server, in a registry of its own. */
 export function makeMetrics(sessions: Sessions): Metrics {
@@ -24,6 +25,7 @@ export function makeMetrics(sessions: Sessions): Metrics {
   });
   gaugeOfStates(registry, sessions);
   gaugeOfServing(registry, sessions);
+  budgetOf(registry, sessions);
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
@@ -55,6 +57,45 @@ function gaugeOfServing(registry: Registry, sessions: Sessions): void {
       this.set(sessions.serving().length);
     },
   });
+}
+
+function budgetOf(registry: Registry, sessions: Sessions): void {
+  const read = budgetReader(sessions);
+  new Gauge({
+    name: 'leash_budget_usd',
+    help: 'Dollars of the period: the limit, spent by closed sessions, reserved by open ones, free',
+    labelNames: ['kind'] as const,
+    registers: [registry],
+    async collect() {
+      this.reset();
+      const budget = await read();
+      if (budget === null) return;
+      this.set({ kind: 'limit' }, budget.limitUsd);
+      this.set({ kind: 'spent' }, budget.spentUsd);
+      this.set({ kind: 'reserved' }, budget.reservedUsd);
+      this.set({ kind: 'free' }, budget.freeUsd);
+    },
+  });
+  new Counter({
+    name: 'leash_budget_alerts_total',
+    help: 'Thresholds of 50, 80 and 100 % of the budget that were reached, in all periods',
+    registers: [registry],
+    async collect() {
+      const budget = await read();
+      this.reset();
+      this.inc(budget?.alertsFired ?? 0);
+    },
+  });
+}
+
+/** One question to the ledger for all metrics of a scrape; null where it does not answer. */
+function budgetReader(sessions: Sessions): () => Promise<Budget | null> {
+  let asked: { readonly atMs: number; readonly answer: Promise<Budget | null> } | null = null;
+  return () => {
+    if (asked === null || Date.now() - asked.atMs > SCRAPE_MS)
+      asked = { atMs: Date.now(), answer: sessions.budget().catch(() => null) };
+    return asked.answer;
+  };
 }
 
 async function countByState(sessions: Sessions): Promise<Map<SessionState, number>> {

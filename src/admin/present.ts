@@ -1,4 +1,4 @@
-import type { SessionSummary } from '../client.ts';
+import type { Budget, SessionSummary } from '../client.ts';
 import type { Config } from '../config.ts';
 import type {
   AttemptView,
@@ -141,23 +141,18 @@ export function presentSummary(summary: SessionSummary): SessionSummaryAnswer {
   };
 }
 
-/** The budget of the installation. `nowMs` decides which calendar month is meant. */
-export function presentBudget(
-  budget: BudgetNumbers & { readonly freeUsd: number },
-  { period, nowMs }: { period: string; nowMs: number },
-): BudgetAnswer {
+export function presentBudget(budget: Budget): BudgetAnswer {
   return {
     ...presentNumbers(budget),
-    period,
-    period_ends_at: period === 'month' ? endOfMonth(nowMs) : null,
+    period: budget.period,
+    period_ends_at: time(budget.periodEndMs),
     free_usd: dollars(budget.freeUsd),
-    alerts: [50, 80, 100]
-      .filter((percent) => budget.spentUsd >= (budget.limitUsd * percent) / 100)
-      .map((percent) => ({
-        percent,
-        detail: `${percent} % of the budget of $${dollars(budget.limitUsd)} is spent.`,
-      })),
-    projected_breach_at: null,
+    alerts: budget.alerts.map(({ percent, atMs }) => ({
+      percent,
+      at: instant(atMs),
+      detail: `${percent} % of the budget of $${dollars(budget.limitUsd)} was reached.`,
+    })),
+    projected_breach_at: time(budget.projectedBreachAtMs),
   };
 }
 
@@ -220,9 +215,4 @@ function instant(ms: number): string {
 
 function time(ms: number | null): string | null {
   return ms === null ? null : instant(ms);
-}
-
-function endOfMonth(nowMs: number): string {
-  const now = new Date(nowMs);
-  return instant(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { openArchive } from '../archive/archive.ts';
 import { connectSessions, type Sessions } from '../client.ts';
 import { type Config, namespaceOf, parseConfig } from '../config.ts';
 import { type Installation, openInstallation } from '../installation.ts';
@@ -169,9 +170,14 @@ async function startOwnWorker(given: Given, parts: Parts): Promise<void> {
   worker.failed.catch((error: unknown) => parts.tellDeath('worker', error));
 }
 
-async function startSessions(given: Given, parts: Parts): Promise<Sessions> {
-  const sessions = await connectSessions(given);
-  parts.add('sessions', () => sessions.close());
+async function startSessions(
+  given: Omit<Parameters<typeof connectSessions>[0], 'archive'>,
+  parts: Parts,
+): Promise<Sessions> {
+  const { owner, home } = given.installation;
+  const archive = openArchive({ owner, home, databaseUrl: given.config.LEASH_DATABASE_URL });
+  const sessions = await connectSessions({ ...given, archive });
+  parts.add('sessions', () => sessions.close().finally(() => archive.close()));
   return sessions;
 }
 

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { Archive } from '../archive/archive.ts';
 import type { Config } from '../config.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Installation } from '../installation.ts';
@@ -9,6 +10,7 @@ import type { ServingTable } from './serving-table.ts';
 /** What every call on sessions works with, once per process. */
 export type Context = {
   readonly client: Client;
+  readonly archive: Archive;
   readonly config: Config;
   readonly installation: Installation;
   readonly logger: Logger;

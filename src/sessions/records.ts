@@ -8,7 +8,7 @@ import { CALL_MS, type Context, QUERY_MS, sessionHandle } from './context.ts';
 /** The session as it is now: its own word, else its memo; its receipt once it has ended. */
 export async function readStatus(context: Context, session: string): Promise<SessionView> {
   const described = await describeSession(context, session);
-  if (described === null) return idleView(session);
+  if (described === null) return viewOfArchive(context, session);
   const seen = viewOf(session, described);
   if (described.status.name !== 'RUNNING') return endedView(context, seen, described);
   const view = findView(seen, await askSession(context, session), heartbeatOf(described));
@@ -45,11 +45,38 @@ async function endedView(
   seen: Seen,
   described: WorkflowExecutionDescription,
 ): Promise<SessionView> {
-  if (described.status.name !== 'COMPLETED') return seen.view;
-  const receipt = await withDeadline(context.client, CALL_MS, () =>
-    sessionHandle(context, seen.view.session).result(),
-  );
-  return { ...seen.view, ...ofReceipt(receipt as Receipt, seen.view) };
+  const { session, run } = seen.view;
+  const archived = run === null ? null : await findArchived(context, { session, run });
+  const receipt =
+    described.status.name === 'COMPLETED' && archived?.final !== true
+      ? await ownReceipt(context, session)
+      : archived;
+  return receipt === null ? seen.view : { ...seen.view, ...ofReceipt(receipt, seen.view) };
+}
+
+async function ownReceipt(context: Context, session: string): Promise<Receipt> {
+  const result = await withDeadline(context.client, CALL_MS, () => sessionHandle(context, session).result());
+  return result as Receipt;
+}
+
+/** One that Temporal has forgotten, or never knew. */
+async function viewOfArchive(context: Context, session: string): Promise<SessionView> {
+  const receipt = await findArchived(context, { session });
+  const idle = idleView(session);
+  return receipt === null ? idle : { ...idle, ...ofReceipt(receipt, idle) };
+}
+
+/** An archive that cannot be read takes no status away. */
+async function findArchived(
+  { archive, logger }: Context,
+  of: { session: string; run?: string },
+): Promise<Receipt | null> {
+  try {
+    return await archive.findReceipt(of);
+  } catch (error) {
+    logger.warn({ why: error instanceof Error ? error.message : String(error) }, 'cannot read the archive');
+    return null;
+  }
 }
 
 function ofReceipt(receipt: Receipt, view: SessionView): Partial<SessionView> {

@@ -13,6 +13,7 @@ import type { Receipt } from '../domain/session.ts';
 import { takeOn } from './accept.ts';
 import { giveBackAll, settleMoney } from './give-back.ts';
 import {
+  costsQuery,
   destroySignal,
   destroyUpdate,
   extendSignal,
@@ -76,6 +77,9 @@ const CANCELLED: Ending = { outcome: 'cancelled', reason: 'Cancelled from outsid
 function listen(rental: Rental): void {
   setHandler(statusQuery, (nowMs) => rental.view(laterOf(Date.now(), nowMs)), {
     description: 'What the session is doing and has cost',
+  });
+  setHandler(costsQuery, (askedAtMs) => rental.costs(askedAtMs), {
+    description: 'What each of its instances has cost, in parts',
   });
   setHandler(openUpdate, async () => {
     await condition(() => rental.state.accepted !== null || rental.isEnding);

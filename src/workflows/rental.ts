@@ -18,6 +18,7 @@ import {
   receiptInstance,
 } from '../domain/attempt.ts';
 import { breachMoment, budgetLastsMs, budgetMoment, type Spending, usd } from '../domain/budget.ts';
+import type { OpenCosts } from '../domain/costs.ts';
 import { type Failure, toAttemptFailure } from '../domain/failure.ts';
 import { type ExtensionAnswer, judgeExtension, keepAliveUntil } from '../domain/keep-alive.ts';
 import { formatLabel, parseLabel } from '../domain/label.ts';
@@ -316,6 +317,22 @@ export class Rental {
           ? `Ending: ${state.ending?.outcome} (${state.ending?.reason}).${this.#stillThere(nowMs)}`
           : `Giving back ${name}.${this.#lastFailure()}`;
     }
+  }
+
+  /** What its instances have cost by `nowMs`. */
+  costs(nowMs: number): OpenCosts {
+    const { state, input } = this;
+    const rented = state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
+    return {
+      session: input.session,
+      run: input.run,
+      forecastUsd: state.forecastUsd,
+      attempts: state.attempts.map((attempt) => attemptView(attempt, nowMs)),
+      instances: rented.map((attempt) => ({
+        ...receiptInstance(attempt, nowMs),
+        usd: attemptSpent(attempt, nowMs),
+      })),
+    };
   }
 
   receipt(nowMs: number, charged: { usd: number | null; isFinal: boolean }): Receipt {

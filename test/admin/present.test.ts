@@ -207,16 +207,23 @@ test.each([
   },
 );
 
-test('the budget names the thresholds that are reached, and when the month ends', () => {
-  const budget = { limitUsd: 15, spentUsd: 12, reservedUsd: 2, freeUsd: 1 };
-  expect(presentBudget(budget, { period: 'month', nowMs: Date.UTC(2026, 11, 31, 23) })).toMatchObject({
+test('the budget names the thresholds that were reached and when, and when the period ends', () => {
+  const budget = {
+    ...{ limitUsd: 15, spentUsd: 12, reservedUsd: 2, freeUsd: 1 },
+    ...{ period: 'month', periodEndMs: Date.UTC(2027, 0, 1), alertsFired: 1, projectedBreachAtMs: null },
+    alerts: [{ percent: 50, atMs: AT }],
+  };
+  expect(presentBudget(budget)).toEqual({
     limit_usd: 15,
     spent_usd: 12,
     reserved_usd: 2,
     free_usd: 1,
     period: 'month',
     period_ends_at: '2027-01-01T00:00:00.000Z',
-    alerts: [{ percent: 50 }, { percent: 80 }],
+    alerts: [
+      { percent: 50, at: new Date(AT).toISOString(), detail: '50 % of the budget of $15 was reached.' },
+    ],
+    projected_breach_at: null,
   });
-  expect(presentBudget(budget, { period: 'none', nowMs: AT }).period_ends_at).toBeNull();
+  expect(presentBudget({ ...budget, period: 'none', periodEndMs: null }).period_ends_at).toBeNull();
 });

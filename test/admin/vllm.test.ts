@@ -192,17 +192,35 @@ test('sessions are listed with filters and paging', async () => {
 
 test('the budget of the installation is told in its numbers', async () => {
   const sessions = scriptedSessions({
-    budget: async () => ({ limitUsd: 15, spentUsd: 1, reservedUsd: 2, freeUsd: 12 }),
+    budget: async () => ({
+      ...{ limitUsd: 15, spentUsd: 12, reservedUsd: 2, freeUsd: 1 },
+      ...{ period: '7d', periodEndMs: Date.UTC(2026, 2, 31) },
+      alerts: [
+        { percent: 50, atMs: Date.UTC(2026, 2, 25) },
+        { percent: 80, atMs: Date.UTC(2026, 2, 26) },
+      ],
+      alertsFired: 5,
+      projectedBreachAtMs: Date.UTC(2026, 2, 29),
+    }),
   });
   await using edge = await startHttpEdge({ sessions });
   expect(await (await edge.ask('/api/admin/budget')).json()).toMatchObject({
     limit_usd: 15,
-    spent_usd: 1,
+    spent_usd: 12,
     reserved_usd: 2,
-    free_usd: 12,
-    period: 'month',
-    alerts: [],
+    free_usd: 1,
+    period: '7d',
+    period_ends_at: '2026-03-31T00:00:00.000Z',
+    alerts: [
+      { percent: 50, at: '2026-03-25T00:00:00.000Z' },
+      { percent: 80, at: '2026-03-26T00:00:00.000Z' },
+    ],
+    projected_breach_at: '2026-03-29T00:00:00.000Z',
   });
+  const metrics = await (await edge.ask('/metrics')).text();
+  expect(metrics).toContain('leash_budget_usd{kind="limit"} 15');
+  expect(metrics).toContain('leash_budget_usd{kind="free"} 1');
+  expect(metrics).toContain('leash_budget_alerts_total 5');
 });
 
 test.each([

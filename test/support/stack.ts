@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { inject, vi } from 'vitest';
 import type { LaunchInput } from '../../src/admin/schema.ts';
+import { openArchive } from '../../src/archive/archive.ts';
 import { connectSessions, type Sessions } from '../../src/client.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
 import type { Policy } from '../../src/domain/policy.ts';
@@ -193,7 +194,10 @@ async function startServerHere(
   given: Given,
   policy: Partial<Policy>,
 ): Promise<{ sessions: Sessions; server: HttpServer }> {
-  const sessions = await connectSessions({ ...given, policy });
+  const { owner, home } = given.installation;
+  const archive = openArchive({ owner, home, databaseUrl: given.config.LEASH_DATABASE_URL });
+  const connected = await connectSessions({ ...given, archive, policy });
+  const sessions = { ...connected, close: () => connected.close().finally(() => archive.close()) };
   try {
     return { sessions, server: await startHttpServer({ ...given, sessions, drainMs: 1_000 }) };
   } catch (error) {
