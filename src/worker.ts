@@ -136,6 +136,8 @@ async function createWorkers({ config, native, namespace, activities }: Made): P
     activities,
     identity,
     shutdownForceTime: '20 seconds',
+    // Searches and creates beat so that a dead worker's are noticed: a throttled beat would be noticed late.
+    maxHeartbeatThrottleInterval: '5 seconds',
   } as const;
   const perSecond = (seconds: number): Partial<WorkerOptions> =>
     config.LEASH_RATE_SCALE === 0
