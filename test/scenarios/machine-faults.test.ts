@@ -36,7 +36,7 @@ describe.concurrent('a machine that cannot serve is given back, and the next one
     const receipt = await api.destroyed(session);
     expect(receipt.outcome).toBe('completed');
     expect(await books.ours(session)).toHaveLength(2);
-    await books.expectAllWell(receipt, { trafficShare: 0.2 });
+    await books.expectAllWell(receipt, { trafficShare: 1 });
   });
 });
 
@@ -55,7 +55,7 @@ describe.concurrent('a mistake of the caller’s stops the launch after one host
     expect(failedOf(receipt.attempts).map(({ failure }) => failure?.kind)).toEqual([kind]);
     expect(receipt.attempts.at(-1)?.failure?.whose).toBe('caller');
     expect(await books.ours(fault)).toHaveLength(1);
-    await books.expectAllWell(receipt, { trafficShare: 0.2 });
+    await books.expectAllWell(receipt, { trafficShare: 1 });
   });
 });
 
