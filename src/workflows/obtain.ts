@@ -212,7 +212,9 @@ async function boot(rental: Rental, attempt: Attempt): Promise<Failure | null> {
   const [instanceId] = attempt.instanceIds;
   if (instanceId === undefined) return failureOf('create-unknown');
   enter(rental, attempt, 'booting');
-  const { policy } = rental;
+  const { policy, request } = rental;
+  // Of what was rented: an offer that somebody else was granted first costs nothing, and may have cost half.
+  rental.state.forecastUsd ??= forecastOf(attempt.choice, { ...request, policy }).totalUsd;
   const deadlineMs = Math.min(Date.now() + attempt.choice.bootDeadlineMs, startupUntilMs(rental, attempt));
   const result = await unlessUnwatched(
     watchToEnd({
@@ -380,7 +382,6 @@ class Shelf {
           .affordable
       )
         continue;
-      state.forecastUsd ??= forecastOf(choice, { ...request, policy: this.#rental.policy }).totalUsd;
       return choice;
     }
   }
