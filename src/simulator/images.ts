@@ -20,10 +20,11 @@ export function weightsBytes(order: ContractOrder): number {
   const said = [order.onstart ?? '', ...order.args, ...order.env.map(([, value]) => value)].join(' ');
   const size = /[-_/](\d+(?:\.\d+)?)b(?![a-z0-9])([-_.a-z0-9]*)/i.exec(said);
   if (size?.[1] === undefined) return 0;
-  const bytesPerParameter = /awq|gptq|int4|4bit|w4/i.test(size[2] ?? '')
-    ? 0.6
-    : /fp8|int8|w8/i.test(size[2] ?? '')
-      ? 1.05
+  // GPTQ comes in both: `…-GPTQ-Int8` says so behind its method.
+  const bytesPerParameter = /fp8|int8|8bit|w8/i.test(size[2] ?? '')
+    ? 1.05
+    : /awq|gptq|int4|4bit|w4/i.test(size[2] ?? '')
+      ? 0.6
       : 2;
   return Math.min(Number(size[1]), 500) * 1e9 * bytesPerParameter;
 }
