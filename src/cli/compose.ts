@@ -96,7 +96,10 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
   const given = { config, installation, address: temporal.address, namespace: temporal.namespace, logger };
 
   onStarting?.(['worker']);
-  const [, sessions] = await bothOrNeither(startOwnWorker(given, parts), startSessions(given, parts));
+  const [, sessions] = await bothOrNeither(
+    startOwnWorker(given, parts),
+    startSessions({ ...given, policy: policyFor(market) }, parts),
+  );
 
   onStarting?.(['HTTP server']);
   const apiUrl = await startServer({ config, installation, sessions, logger }, parts);
@@ -168,6 +171,11 @@ async function startOwnWorker(given: Given, parts: Parts): Promise<void> {
   const worker = await startWorker(given);
   parts.add('worker', () => worker.stop());
   worker.failed.catch((error: unknown) => parts.tellDeath('worker', error));
+}
+
+/** A simulated machine boots in a sixtieth of the time: forecasts and deadlines reckon with it. */
+function policyFor(market: Running['market']): { bootTimeFactor: number } {
+  return { bootTimeFactor: market.kind === 'simulated' ? 1 / market.timeScale : 1 };
 }
 
 async function startSessions(
