@@ -1,6 +1,8 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import {
+  type CostsAnswer,
+  costsAnswer,
   type LaunchAnswer,
   type LogsAnswer,
   launchAnswer,
@@ -38,6 +40,9 @@ export type AdminApi = {
   sessions(filter: { open: boolean; after?: string }): Promise<Answer<SessionsAnswer>>;
   offers(query: URLSearchParams): Promise<Answer<OffersAnswer>>;
   plan(order: LaunchInput): Promise<Answer<PlanAnswer>>;
+  costs(query: URLSearchParams): Promise<Answer<CostsAnswer>>;
+  /** The same as a table for spreadsheets. */
+  costsCsv(query: URLSearchParams): Promise<string>;
 };
 
 /** The server said no, and why: `application/problem+json`. */
@@ -67,6 +72,9 @@ const CALL_TIMEOUT_MS = 15_000;
 const LOGS_TIMEOUT_MS = 60_000;
 /** The reaper's own patience is 90 s. */
 const REAP_TIMEOUT_MS = 110_000;
+
+/** Each open session is asked, ten at a time. */
+const COSTS_TIMEOUT_MS = 60_000;
 
 /** Searches are paced and repeated: VASTAI_SEARCH_TIMEOUT_SECONDS of the server, and a little. */
 const MARKET_TIMEOUT_MS = 75_000;
@@ -102,6 +110,8 @@ export function connectAdmin(target: Target): AdminApi {
     offers: (query) =>
       call.send(offersAnswer, 'GET', `/api/admin/offers?${query}`, undefined, MARKET_TIMEOUT_MS),
     plan: (order) => call.send(planAnswer, 'POST', '/api/admin/plan', order, MARKET_TIMEOUT_MS),
+    costs: (query) => call.send(costsAnswer, 'GET', `/api/admin/costs?${query}`, undefined, COSTS_TIMEOUT_MS),
+    costsCsv: (query) => call.text('GET', `/api/admin/costs?${query}&format=csv`, COSTS_TIMEOUT_MS),
     sessions: ({ open, after }) => {
       const query = new URLSearchParams({
         ...(open ? { open: 'true' } : {}),
@@ -112,7 +122,7 @@ export function connectAdmin(target: Target): AdminApi {
   };
 }
 
-type Raw = { httpStatus: number; body: unknown };
+type Raw = { httpStatus: number; body: unknown; text: string };
 
 function caller(target: Target) {
   let tokenAt = 0;
@@ -124,15 +134,30 @@ function caller(target: Target) {
     body?: unknown,
     timeoutMs = CALL_TIMEOUT_MS,
   ): Promise<Answer<T>> {
-    const answer = await sendOnce(method, path, body, timeoutMs);
-    if (answer.httpStatus === 401 && tokenAt + 1 < target.tokens.length) {
-      tokenAt += 1;
-      return send(schema, method, path, body, timeoutMs);
-    }
-    if (answer.httpStatus >= 400) throw refusalOf(answer, target, tokenAt);
+    const answer = await exchange(method, path, body, timeoutMs);
     const parsed = schema.safeParse(answer.body);
     if (!parsed.success) throw strangeAnswer(target.url, path, z.prettifyError(parsed.error));
     return { httpStatus: answer.httpStatus, value: parsed.data, body: answer.body };
+  }
+
+  async function text(method: 'GET', path: string, timeoutMs: number): Promise<string> {
+    return (await exchange(method, path, undefined, timeoutMs)).text;
+  }
+
+  /** With each token that was found, until one is taken. */
+  async function exchange(
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<Raw> {
+    const answer = await sendOnce(method, path, body, timeoutMs);
+    if (answer.httpStatus === 401 && tokenAt + 1 < target.tokens.length) {
+      tokenAt += 1;
+      return exchange(method, path, body, timeoutMs);
+    }
+    if (answer.httpStatus >= 400) throw refusalOf(answer, target, tokenAt);
+    return answer;
   }
 
   async function sendOnce(
@@ -154,13 +179,14 @@ function caller(target: Target) {
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
       });
-      return { httpStatus: answer.statusCode, body: parseJson(await answer.body.text()) };
+      const text = await answer.body.text();
+      return { httpStatus: answer.statusCode, body: parseJson(text), text };
     } catch (error) {
       throw unreachable(target.url, error, timeoutMs);
     }
   }
 
-  return { send, token: () => target.tokens[tokenAt] ?? null };
+  return { send, text, token: () => target.tokens[tokenAt] ?? null };
 }
 
 function parseJson(text: string): unknown {

@@ -1,0 +1,41 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { callOf, lookNow, printJson, printLines } from './call-options.ts';
+import { costsText } from './costs-text.ts';
+
+type Options = { by: string; from?: string; to?: string; csv?: boolean };
+
+const DIMENSIONS = ['session', 'gpu', 'day', 'part', 'provider'];
+
+export function costsCommand(): Command {
+  return new Command('costs')
+    .summary('what was spent, by session, GPU, day, part of the bill or provider')
+    .description(
+      'Sums what was spent: closed sessions from their receipts, open ones by their meters until now.\nDays are UTC.',
+    )
+    .addOption(new Option('--by <what>', 'a line for each of these').choices(DIMENSIONS).default('session'))
+    .addOption(dayOption('--from <day>', 'from this day or moment on (default: 30 days before the end)'))
+    .addOption(dayOption('--to <day>', 'through this day, or until this moment (default: now)'))
+    .option('--csv', 'print a table for spreadsheets')
+    .action(async (options: Options, command: Command) => {
+      const { api, isJson } = callOf(command);
+      const query = new URLSearchParams({
+        by: options.by,
+        ...(options.from === undefined ? {} : { from: options.from }),
+        ...(options.to === undefined ? {} : { to: options.to }),
+      });
+      if (options.csv === true && !isJson) {
+        process.stdout.write(await api.costsCsv(query));
+        return;
+      }
+      const answer = await api.costs(query);
+      if (isJson) printJson(answer.body);
+      else printLines(costsText(answer.value, lookNow()));
+    });
+}
+
+function dayOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text) => {
+    if (/^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+    throw new InvalidArgumentError('A day such as 2026-03-31 or a moment such as 2026-03-31T12:00:00Z.');
+  });
+}
