@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { OfferAnswer, OffersAnswer, PlanAnswer } from '../admin/answers.ts';
 import type { Look } from './status-text.ts';
-import { plural, table, usd } from './text.ts';
+import { type Column, plural, table, usd } from './text.ts';
 
 /** Ranked offers on one screen; where the answer explains, the factors of each score and why others are out. */
 export function offersText(answer: OffersAnswer, look: Look): string[] {
@@ -17,36 +17,42 @@ export function offersText(answer: OffersAnswer, look: Look): string[] {
 
 /** Offers in the order in which a launch tries them. */
 export function rankedTable(items: readonly OfferAnswer[], look: Look): string[] {
-  const columns = [
-    { title: '#', align: 'right' as const },
-    { title: 'tier' },
-    { title: 'score' },
-    { title: '$/h', align: 'right' as const },
-    { title: 'whole', align: 'right' as const },
-    { title: 'READY', align: 'right' as const },
-    { title: 'total', align: 'right' as const },
-    { title: 'machine', align: 'right' as const },
-    { title: 'in' },
-    { title: 'loads' },
-    { title: 'context', align: 'right' as const },
-    { title: 'for' },
+  const all: readonly Shown[] = [
+    { title: '#', align: 'right', of: ({ rank }) => String(rank) },
+    { title: 'tier', of: (offer) => (offer.is_affordable ? tierText(offer) : pc.dim(tierText(offer))) },
+    { title: 'score', of: ({ score }) => `${bar(score)} ${score.toFixed(2)}` },
+    { title: '$/h', align: 'right', of: (offer) => offer.usd_per_hour.toFixed(3) },
+    { title: 'whole', align: 'right', isWide: true, of: (offer) => offer.usd_per_hour_whole.toFixed(3) },
+    { title: 'READY', align: 'right', of: (offer) => minutesText(offer.boot_minutes) },
+    {
+      title: 'total',
+      align: 'right',
+      of: (offer) => (offer.is_affordable ? usd(offer.forecast.total_usd) : pc.red('over')),
+    },
+    { title: 'machine', align: 'right', of: (offer) => String(offer.machine_id) },
+    { title: 'in', isWide: true, of: ({ country }) => country ?? '?' },
+    { title: 'loads', isWide: true, of: ({ serving }) => modelName(serving.model) },
+    {
+      title: 'context',
+      align: 'right',
+      isWide: true,
+      of: ({ serving }) => (serving.context_tokens === null ? '' : String(serving.context_tokens)),
+    },
+    { title: 'for', of: (offer) => offer.use_case },
   ];
-  const rows = items.map((offer) => [
-    String(offer.rank),
-    offer.is_affordable ? tierText(offer) : pc.dim(tierText(offer)),
-    `${bar(offer.score)} ${offer.score.toFixed(2)}`,
-    offer.usd_per_hour.toFixed(3),
-    offer.usd_per_hour_whole.toFixed(3),
-    minutesText(offer.boot_minutes),
-    offer.is_affordable ? usd(offer.forecast.total_usd) : pc.red('over'),
-    String(offer.machine_id),
-    offer.country ?? '?',
-    modelName(offer.serving.model),
-    offer.serving.context_tokens === null ? '' : String(offer.serving.context_tokens),
-    offer.use_case,
-  ]);
-  return table(columns, rows, look.width);
+  const shown = all.filter(({ isWide }) => isWide !== true || look.width >= WIDE);
+  const rows = items.map((offer) => shown.map(({ of }) => of(offer)));
+  return table(shown, rows, look.width);
 }
+
+type Shown = Column & {
+  /** Left out where there is no room: cut to a few letters each, no column would tell anything. */
+  readonly isWide?: true;
+  readonly of: (offer: OfferAnswer) => string;
+};
+
+/** Columns of a terminal from which on everything is shown. */
+export const WIDE = 105;
 
 /** What of each score comes from where: bars show the factor, numbers its points. */
 function factorsTable(items: readonly OfferAnswer[], look: Look): string[] {
@@ -81,13 +87,16 @@ export function rejectedLines(rejected: PlanAnswer['rejected'], look: Look): str
     { title: 'machine', align: 'right' as const },
     { title: 'why not' },
   ];
-  const rows = rejected.items.map((offer) => [
-    String(offer.offer_id),
-    offer.gpu,
-    offer.usd_per_hour.toFixed(3),
-    String(offer.machine_id),
-    offer.reasons.map(({ message }) => message).join('; '),
-  ]);
+  // A line for each reason: side by side they would be cut.
+  const rows = rejected.items.flatMap((offer) => {
+    const cells = [
+      String(offer.offer_id),
+      offer.gpu,
+      offer.usd_per_hour.toFixed(3),
+      String(offer.machine_id),
+    ];
+    return offer.reasons.map(({ message }, at) => [...(at === 0 ? cells : ['', '', '', '']), message]);
+  });
   return [
     '',
     pc.bold(`${plural(rejected.count, 'offer')} rejected`),

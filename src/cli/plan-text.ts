@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { PlanAnswer } from '../admin/answers.ts';
-import { minutesText, modelName, rankedTable } from './offers-text.ts';
+import { minutesText, modelName, rankedTable, WIDE } from './offers-text.ts';
 import type { Look } from './status-text.ts';
 import { facts, plural, table, usd, usdPerHour } from './text.ts';
 
@@ -114,13 +114,14 @@ function offersLines(plan: PlanAnswer, look: Look): string[] {
 }
 
 function tiersLines(plan: PlanAnswer, look: Look): string[] {
+  const isWide = look.width >= WIDE;
   const columns = [
     { title: '#', align: 'right' as const },
     { title: 'tier' },
     { title: 'at most', align: 'right' as const },
     { title: 'fit', align: 'right' as const },
     { title: 'loads' },
-    { title: 'context', align: 'right' as const },
+    ...(isWide ? [{ title: 'context', align: 'right' as const }] : []),
     { title: 'for' },
     { title: 'why not the others' },
   ];
@@ -130,7 +131,7 @@ function tiersLines(plan: PlanAnswer, look: Look): string[] {
     tier.usd_per_hour_max.toFixed(2),
     `${tier.offers_fit}/${tier.offers_seen}`,
     tier.serving === null ? pc.dim('-') : modelName(tier.serving.model),
-    tier.serving?.context_tokens === undefined ? '' : String(tier.serving.context_tokens ?? ''),
+    ...(isWide ? [String(tier.serving?.context_tokens ?? '')] : []),
     tier.use_case,
     whyText(tier),
   ]);
