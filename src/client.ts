@@ -15,7 +15,7 @@ import { type Logs, type LogsOrder, readSessionLogs } from './sessions/logs.ts';
 import { type News, NewsDesk } from './sessions/news.ts';
 import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
-import { type ReapOrder, reapNow } from './sessions/reaping.ts';
+import { type LastReap, type ReapOrder, readLastReap, reapNow } from './sessions/reaping.ts';
 import { readStatus } from './sessions/records.ts';
 import { explaining } from './sessions/refusals.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
@@ -29,7 +29,7 @@ export type { Costs } from './sessions/costs.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
-export type { ReapOrder } from './sessions/reaping.ts';
+export type { LastReap, ReapOrder } from './sessions/reaping.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
 export type { Timeline, TimelineOrder } from './sessions/timeline/reading.ts';
 export type { ReapReport } from './workflows/reap-orphans.ts';
@@ -58,6 +58,8 @@ export type Sessions = {
   listen(listener: (news: News) => void, lastId: string | null): () => void;
   /** What happened to the newest session of a name. not-found, invalid, temporal-unreachable. */
   timeline(order: TimelineOrder): Promise<Timeline>;
+  /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
+  lastReap(): Promise<LastReap | null>;
   /** market-unreachable, no-worker, temporal-unreachable. */
   reap(order: ReapOrder): Promise<ReapReport>;
   /** Sessions as the gateway may use them now, kept fresh each second. */
@@ -148,6 +150,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     logs: (order) => explaining(() => readSessionLogs(context, order)),
     listen: (listener, lastId) => news.listen(listener, lastId),
     timeline: (order) => explaining(() => readTimeline(context, order)),
+    lastReap: () => explaining(() => readLastReap(context)),
     reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),
     markUnreachable: (session) => table.markUnreachable(session),

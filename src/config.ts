@@ -153,6 +153,9 @@ const settings = {
   LEASH_SECRET_FILE: z.string().optional().describe('File with the secret of the installation'),
   LEASH_HOST: z.string().default('127.0.0.1').describe('Address of the HTTP server'),
   LEASH_PORT: port.default(8080).describe('Port of the HTTP server'),
+  LEASH_WORKER_PORT: port
+    .optional()
+    .describe('Port where a worker alone serves /metrics and /healthz; none when not set'),
   LEASH_SIMULATOR_PORT: port
     .default(8700)
     .describe('Port of the simulated market that `npm start` brings up'),

@@ -31,6 +31,8 @@ export type HttpServerDeps = {
   readonly logger: Logger;
   /** Left out: those of LEASH_TIERS, or the default ones. */
   readonly tiers?: readonly Tier[];
+  /** Metrics of a worker in the same process, for one scrape of both. */
+  readonly workerMetrics?: () => Promise<string>;
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
   readonly deadlines?: Deadlines;
@@ -66,7 +68,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     frameworkErrors: answerError,
   });
-  const metrics = makeMetrics(sessions);
+  const metrics = makeMetrics(sessions, deps.workerMetrics);
   observe(app, metrics);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);

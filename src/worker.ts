@@ -6,12 +6,14 @@ import {
   type NativeConnection,
   Runtime,
   Worker,
+  type WorkerInterceptors,
   type WorkerOptions,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import { InstanceBoard } from './activities/instance-board.ts';
 import { LedgerCaller } from './activities/ledger-caller.ts';
+import { observeWorker, type WorkerMetrics } from './activities/observing.ts';
 import { OfferBoard } from './activities/offer-board.ts';
 import { openArchive } from './archive/archive.ts';
 import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts';
@@ -23,6 +25,7 @@ import { workflowBundle } from './temporal/bundle.ts';
 import { connectClient, connectWorker, withDeadline } from './temporal/connection.ts';
 import { ensureNamespace } from './temporal/namespace.ts';
 import { createVastClient, MarketError, type VastClient } from './vast/client.ts';
+import { serveWorkerProbes } from './worker-probes.ts';
 import { TASK_QUEUES } from './workflows/ids.ts';
 
 export type RunningWorker = {
@@ -30,6 +33,7 @@ export type RunningWorker = {
   stop(): Promise<void>;
   /** Rejects when the worker ends without `stop`. */
   readonly failed: Promise<never>;
+  readonly metrics: Pick<WorkerMetrics, 'contentType' | 'text'>;
 };
 
 export type WorkerDeps = {
@@ -38,6 +42,8 @@ export type WorkerDeps = {
   readonly address?: string;
   readonly namespace?: string;
   readonly logger: Logger;
+  /** A worker alone in its process tells of that process too. */
+  readonly isAlone?: boolean;
 };
 
 /** Seconds between two calls of a kind, by the market's documents; what Temporal dispatches by, across all workers. */
@@ -52,7 +58,8 @@ const SECONDS_BETWEEN = { create: 4.5, destroy: 3, show: 2 } as const;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { config, installation, logger } = deps;
   installRuntime(logger);
-  const vast = connectMarket(config, logger);
+  const metrics = observeWorker(logger, { withProcess: deps.isAlone === true });
+  const vast = connectMarket(config, metrics);
   const archive = openArchive({
     owner: installation.owner,
     home: installation.home,
@@ -96,6 +103,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       native: native.connection,
       namespace: client.options.namespace,
       activities,
+      metrics,
     });
     const runs = workers.map((worker) => worker.run());
     const failed = Promise.race(runs).then(() => new Promise<never>(() => undefined));
@@ -105,6 +113,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
     return {
       failed,
+      metrics,
       stop: async () => {
         stopPulse.abort();
         for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -125,16 +134,24 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   }
 }
 
-type Made = { config: Config; native: NativeConnection; namespace: string; activities: object };
+type Made = {
+  config: Config;
+  native: NativeConnection;
+  namespace: string;
+  activities: object;
+  metrics: WorkerMetrics;
+};
 
 /** Teardown must never wait behind a thousand watchers, nor a create behind a destroy: each has its own queue. */
-async function createWorkers({ config, native, namespace, activities }: Made): Promise<Worker[]> {
+async function createWorkers({ config, native, namespace, activities, metrics }: Made): Promise<Worker[]> {
   const identity = `leash@${hostname()}#${process.pid}`;
+  const interceptors: WorkerInterceptors = { activity: [metrics.interceptors] };
   const shared = {
     connection: native,
     namespace,
     activities,
     identity,
+    interceptors,
     shutdownForceTime: '20 seconds',
     // Searches and creates beat so that a dead worker's are noticed: a throttled beat would be noticed late.
     maxHeartbeatThrottleInterval: '5 seconds',
@@ -184,7 +201,7 @@ async function createWorkers({ config, native, namespace, activities }: Made): P
   ]);
 }
 
-function connectMarket(config: Config, logger: Logger): VastClient {
+function connectMarket(config: Config, metrics: WorkerMetrics): VastClient {
   if (config.VASTAI_API_KEY === undefined) {
     throw new ConfigError([
       'VASTAI_API_KEY: a worker needs the key of the market; `npm start` without one brings a simulated market',
@@ -194,7 +211,7 @@ function connectMarket(config: Config, logger: Logger): VastClient {
     apiUrl: config.VASTAI_API_URL,
     apiKey: config.VASTAI_API_KEY,
     rateScale: config.LEASH_RATE_SCALE,
-    onCall: (facts) => logger.debug(facts, 'market call'),
+    onCall: (facts) => metrics.noteMarketCall(facts),
   });
 }
 
@@ -269,13 +286,27 @@ async function main(): Promise<void> {
     secretFile: config.LEASH_SECRET_FILE,
     adminToken: config.ADMIN_TOKEN,
   });
-  const worker = await startWorker({ config, installation, namespace: namespaceOf(config), logger });
+  const worker = await startWorker({
+    config,
+    installation,
+    namespace: namespaceOf(config),
+    logger,
+    isAlone: true,
+  });
+  const probes = await openProbes(worker, config, installation);
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
   await Promise.race([stopped, worker.failed]);
   await worker.stop();
+  await probes?.close();
+}
+
+/** Null where no port was asked for. */
+function openProbes(worker: RunningWorker, config: Config, { adminToken }: Installation) {
+  const { LEASH_HOST: host, LEASH_WORKER_PORT: port } = config;
+  return port === undefined ? null : serveWorkerProbes(worker.metrics, { host, port, adminToken });
 }
 
 if (import.meta.main) {

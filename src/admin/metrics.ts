@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Budget, Sessions } from '../client.ts';
+import type { Sessions } from '../client.ts';
 import { SESSION_STATES, type SessionState } from '../domain/session.ts';
 
 export type Metrics = {
@@ -12,8 +12,8 @@ export type Metrics = {
 const PAGES_MAX = 10;
 const SCRAPE_MS = 1_000;
 
-/** The metrics of one HTTP server, in a registry of its own. */
-export function makeMetrics(sessions: Sessions): Metrics {
+/** The metrics of one HTTP server, in a registry of its own; with those of a worker in the same process. */
+export function makeMetrics(sessions: Sessions, ofWorker?: () => Promise<string>): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -26,9 +26,10 @@ export function makeMetrics(sessions: Sessions): Metrics {
   gaugeOfStates(registry, sessions);
   gaugeOfServing(registry, sessions);
   budgetOf(registry, sessions);
+  reaperOf(registry, sessions);
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text: async () => [await registry.metrics(), ...(ofWorker ? [await ofWorker()] : [])].join('\n'),
     noteRequest: ({ method, route, status, seconds }) =>
       requests.observe({ method, route, status: String(status) }, seconds),
   };
@@ -59,8 +60,36 @@ function gaugeOfServing(registry: Registry, sessions: Sessions): void {
   });
 }
 
+/** Of the reaper's last finished run; absent while none is known. */
+function reaperOf(registry: Registry, sessions: Sessions): void {
+  const read = onceAScrape(() => sessions.lastReap());
+  new Gauge({
+    name: 'leash_reaper_last_run_timestamp_seconds',
+    help: "When the reaper's last finished run began",
+    registers: [registry],
+    async collect() {
+      const last = await read();
+      this.reset();
+      if (last === null) this.remove();
+      else this.set(last.atMs / 1_000);
+    },
+  });
+  new Gauge({
+    name: 'leash_reaper_instances',
+    help: 'Instances that the last run of the reaper found, destroyed and left',
+    labelNames: ['result'] as const,
+    registers: [registry],
+    async collect() {
+      const last = await read();
+      this.reset();
+      if (last === null) return;
+      for (const result of ['found', 'destroyed', 'left'] as const) this.set({ result }, last[result]);
+    },
+  });
+}
+
 function budgetOf(registry: Registry, sessions: Sessions): void {
-  const read = budgetReader(sessions);
+  const read = onceAScrape(() => sessions.budget());
   new Gauge({
     name: 'leash_budget_usd',
     help: 'Dollars of the period: the limit, spent by closed sessions, reserved by open ones, free',
@@ -89,11 +118,11 @@ function budgetOf(registry: Registry, sessions: Sessions): void {
 }
 
 /** One question to the ledger for all metrics of a scrape; null where it does not answer. */
-function budgetReader(sessions: Sessions): () => Promise<Budget | null> {
-  let asked: { readonly atMs: number; readonly answer: Promise<Budget | null> } | null = null;
+function onceAScrape<Answer>(ask: () => Promise<Answer | null>): () => Promise<Answer | null> {
+  let asked: { readonly atMs: number; readonly answer: Promise<Answer | null> } | null = null;
   return () => {
     if (asked === null || Date.now() - asked.atMs > SCRAPE_MS)
-      asked = { atMs: Date.now(), answer: sessions.budget().catch(() => null) };
+      asked = { atMs: Date.now(), answer: ask().catch(() => null) };
     return asked.answer;
   };
 }

@@ -8,7 +8,7 @@ import { startHttpServer } from '../server.ts';
 import { connectClient } from '../temporal/connection.ts';
 import { startEmbeddedTemporal } from '../temporal/embedded-server.ts';
 import { ensureNamespace } from '../temporal/namespace.ts';
-import { startWorker } from '../worker.ts';
+import { type RunningWorker, startWorker } from '../worker.ts';
 import { type PartName, Parts, type Trouble } from './compose/parts.ts';
 import {
   type SimulatedMarket,
@@ -96,13 +96,16 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
   const given = { config, installation, address: temporal.address, namespace: temporal.namespace, logger };
 
   onStarting?.(['worker']);
-  const [, sessions] = await bothOrNeither(
+  const [worker, sessions] = await bothOrNeither(
     startOwnWorker(given, parts),
     startSessions({ ...given, policy: policyFor(market) }, parts),
   );
 
   onStarting?.(['HTTP server']);
-  const apiUrl = await startServer({ config, installation, sessions, logger }, parts);
+  const apiUrl = await startServer(
+    { config, installation, sessions, logger, workerMetrics: () => worker.metrics.text() },
+    parts,
+  );
   return {
     config,
     installation,
@@ -167,10 +170,11 @@ async function startOwnTemporal(config: Config, place: { home: string; namespace
 
 type Given = Parameters<typeof startWorker>[0];
 
-async function startOwnWorker(given: Given, parts: Parts): Promise<void> {
+async function startOwnWorker(given: Given, parts: Parts): Promise<RunningWorker> {
   const worker = await startWorker(given);
   parts.add('worker', () => worker.stop());
   worker.failed.catch((error: unknown) => parts.tellDeath('worker', error));
+  return worker;
 }
 
 /** A simulated machine boots in a sixtieth of the time: forecasts and deadlines reckon with it. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import { policyOf } from '../domain/policy.ts';
 import { withDeadline } from '../temporal/connection.ts';
 import { REAP_SCHEDULE_ID } from '../workflows/ids.ts';
@@ -38,22 +39,44 @@ export async function reapNow(context: Context, { dryRun, owner }: ReapOrder): P
   });
 }
 
-/** The newest finished scheduled run's; none where it cannot be had, which leaves unknown ones to the next run. */
-async function suspectsOfLastRun({ client }: Context): Promise<readonly number[]> {
+/** None where it cannot be had, which leaves unknown ones to the next run. */
+async function suspectsOfLastRun(context: Context): Promise<readonly number[]> {
+  const last = await lastRun(context).catch(() => null);
+  return last?.report.suspects ?? [];
+}
+
+export type LastReap = {
+  readonly atMs: number;
+  readonly found: number;
+  readonly destroyed: number;
+  readonly left: number;
+};
+
+/** The newest finished run of the schedule; null before the first. */
+export async function readLastReap(context: Context): Promise<LastReap | null> {
+  const last = await lastRun(context);
+  if (last === null) return null;
+  const { found = 0, destroyed = [], left = [] } = last.report;
+  return { atMs: last.atMs, found, destroyed: destroyed.length, left: left.length };
+}
+
+async function lastRun({
+  client,
+}: Context): Promise<{ readonly atMs: number; readonly report: Partial<ReapReport> } | null> {
   try {
     return await withDeadline(client, CALL_MS, async () => {
       const { info } = await client.schedule.getHandle(REAP_SCHEDULE_ID).describe();
-      for (const { action } of info.recentActions.toReversed()) {
-        const handle = client.workflow.getHandle(
-          action.workflow.workflowId,
-          action.workflow.firstExecutionRunId,
-        );
+      for (const { action, takenAt } of info.recentActions.toReversed()) {
+        const { workflowId, firstExecutionRunId } = action.workflow;
+        const handle = client.workflow.getHandle(workflowId, firstExecutionRunId);
         if ((await handle.describe()).status.name !== 'COMPLETED') continue;
-        return ((await handle.result()) as Partial<ReapReport>).suspects ?? [];
+        return { atMs: takenAt.getTime(), report: (await handle.result()) as Partial<ReapReport> };
       }
-      return [];
+      return null;
     });
-  } catch {
-    return [];
+  } catch (error) {
+    // No worker has made the schedule yet, or a run of it is older than what Temporal keeps.
+    if (error instanceof ScheduleNotFoundError || error instanceof WorkflowNotFoundError) return null;
+    throw error;
   }
 }

@@ -35,6 +35,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     listen: (listener, lastId) => script.listen?.(listener, lastId) ?? (() => undefined),
     timeline: (order) =>
       script.timeline?.(order) ?? Promise.reject(new Error('The test did not script timeline')),
+    lastReap: () => script.lastReap?.() ?? Promise.resolve(null),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
     costs: (span) => script.costs?.(span) ?? Promise.reject(new Error('The test did not script costs')),
     readiness: () => script.readiness?.() ?? Promise.reject(new Error('The test did not script readiness')),
