@@ -37,7 +37,7 @@ function costFacts({
   const parts = `GPU ${usd(forecast.gpu_usd)}, disk ${usd(forecast.storage_usd)}, image ${usd(forecast.image_usd)}, weights ${usd(forecast.weights_usd)}`;
   const most =
     worst.bound_by === 'budget'
-      ? `its budget; ${hoursText(worst.lifetime_minutes)} of use would be ${usd(worst.unbounded_usd)}`
+      ? `its budget; without one ${hoursText(worst.lifetime_minutes)} on the dearest offer would be ${usd(worst.unbounded_usd)}`
       : `its lifetime of ${hoursText(worst.lifetime_minutes)} at the dearest offer, every attempt failing`;
   return [
     [

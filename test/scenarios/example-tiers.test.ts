@@ -28,8 +28,8 @@ test('an installation with the example table rents H100 before A100 before RTX 4
   const [h100, a100, small] = plan.tiers;
   expect(h100?.serving?.model).toBe('Qwen/Qwen2.5-32B-Instruct');
   expect(a100?.serving?.model).toBe('Qwen/Qwen2.5-32B-Instruct');
-  // 24 GB hold it in 4 bit only.
-  expect(small?.serving?.model).toMatch(/AWQ|Int4/);
+  expect(small).toMatchObject({ offers_fit: 0, serving: null });
+  expect(small?.why[0]).toMatchObject({ kind: 'vram', example: expect.stringContaining('the card has') });
 });
 
 function order(tier: string): number {
