@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type Archive, openArchive } from '../../src/archive/archive.ts';
+import { findPostgres, type Postgres, startPostgres } from '../support/postgres.ts';
+import { anInstance, aReceipt, aUsd, labelOf, OWNER } from '../support/receipts.ts';
+
+const HOUR_MS = 3_600_000;
+const MARCH = { fromMs: Date.UTC(2026, 2, 1), toMs: Date.UTC(2026, 3, 1) };
+const POSTGRES_BIN = findPostgres();
+
+let postgres: Postgres | null = null;
+let homes = 0;
+const root = mkdtempSync(join(tmpdir(), 'leash-archive-'));
+beforeAll(async () => {
+  if (POSTGRES_BIN !== null) postgres = await startPostgres(POSTGRES_BIN);
+}, 60_000);
+afterAll(async () => {
+  await postgres?.[Symbol.asyncDispose]();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** An archive that nobody else's rows are in: by its file, or by its owner. */
+function freshPlace(kind: 'SQLite' | 'PostgreSQL'): { owner: string; home: string; databaseUrl?: string } {
+  homes += 1;
+  const home = join(root, String(homes));
+  if (kind === 'SQLite') return { owner: OWNER, home };
+  if (postgres === null) throw new Error('PostgreSQL was not started');
+  return { owner: `owner${String(homes).padStart(5, '0')}`, home, databaseUrl: postgres.url };
+}
+
+function open(place: ReturnType<typeof freshPlace>): Archive {
+  const archive = openArchive(place);
+  onTestFinished(() => archive.close());
+  return archive;
+}
+
+describe.each(['SQLite', 'PostgreSQL'] as const)('the archive in %s', (kind) => {
+  // Its programs are in Debian's package `postgresql`.
+  const it = test.skipIf(kind === 'PostgreSQL' && POSTGRES_BIN === null);
+
+  it('keeps a receipt as it was written, for who opens it later', async () => {
+    const place = freshPlace(kind);
+    const receipt = aReceipt();
+    const first = openArchive(place);
+    await first.writeReceipt(receipt);
+    await first.close();
+    const again = open(place);
+    expect(await again.findReceipt({ session: 'default' })).toEqual(receipt);
+    expect(await again.findReceipt({ session: 'default', run: receipt.run })).toEqual(receipt);
+    expect(await again.findReceipt({ session: 'default', run: 'otherother' })).toBeNull();
+    expect(await again.findReceipt({ session: 'other' })).toBeNull();
+  });
+
+  it('writes once, changes only from not final to final, and never back', async () => {
+    const archive = open(freshPlace(kind));
+    const receipt = aReceipt();
+    await archive.writeReceipt(receipt);
+    await archive.writeReceipt({ ...receipt, outcome: 'lost' });
+    expect(await archive.findReceipt(receipt)).toEqual(receipt);
+    const final = aReceipt({ final: true, instances: [anInstance({ usd: aUsd({ gpu: 0.51 }) })] });
+    await archive.writeReceipt(final);
+    expect(await archive.findReceipt(receipt)).toEqual(final);
+    await archive.writeReceipt(receipt);
+    await archive.writeReceipt({ ...final, outcome: 'lost' });
+    expect(await archive.findReceipt(receipt)).toEqual(final);
+    const { lines } = await archive.costs(MARCH);
+    expect(lines).toMatchObject([{ standing: 'final', usd: { total: 0.51 } }]);
+    expect(await archive.receipts(MARCH)).toMatchObject([{ isFinal: true, usd: 0.51, forecastUsd: 0.7 }]);
+  });
+
+  it('finds the newest run of a session by its name', async () => {
+    const archive = open(freshPlace(kind));
+    const older = aReceipt({ run: 'runrunrun1' });
+    const newer = aReceipt({ run: 'runrunrun2', endedAtMs: older.endedAtMs + HOUR_MS });
+    await archive.writeReceipt(newer);
+    await archive.writeReceipt(older);
+    await archive.writeReceipt({ ...older, final: true });
+    expect((await archive.findReceipt({ session: 'default' }))?.run).toBe('runrunrun2');
+  });
+
+  it('tells which receipts are not final, oldest first, and which runs it has', async () => {
+    const archive = open(freshPlace(kind));
+    const runs = ['runrunrun1', 'runrunrun2', 'runrunrun3'];
+    for (const [at, run] of runs.entries())
+      await archive.writeReceipt(aReceipt({ run, endedAtMs: MARCH.fromMs + (9 - at) * HOUR_MS }));
+    await archive.writeReceipt(
+      aReceipt({ run: 'runrunrun2', final: true, endedAtMs: MARCH.fromMs + 8 * HOUR_MS }),
+    );
+    const open1 = await archive.unfinished({ endedAfterMs: 0 });
+    expect(open1.map(({ run }) => run)).toEqual(['runrunrun3', 'runrunrun1']);
+    const open2 = await archive.unfinished({ endedAfterMs: MARCH.fromMs + 8 * HOUR_MS });
+    expect(open2.map(({ run }) => run)).toEqual(['runrunrun1']);
+    expect(await archive.knownRuns(['runrunrun1', 'never-seen'])).toEqual(new Set(['runrunrun1']));
+    expect(await archive.knownRuns([])).toEqual(new Set());
+  });
+
+  it('finds what instances cost by the time they existed, and no other owner’s', async () => {
+    const place = freshPlace(kind);
+    const archive = open(place);
+    const stranger = open({ ...place, owner: 'strangerxx' });
+    await archive.writeReceipt(aReceipt());
+    await stranger.writeReceipt(aReceipt({ session: 'theirs' }));
+    const gone = anInstance().goneAtMs ?? 0;
+    expect((await archive.costs({ fromMs: gone, toMs: gone + 1 })).lines).toHaveLength(1);
+    expect((await archive.costs({ fromMs: gone + 1, toMs: gone + HOUR_MS })).lines).toEqual([]);
+    expect((await archive.costs({ fromMs: 0, toMs: anInstance().createdAtMs ?? 0 })).lines).toEqual([]);
+    expect(await archive.costs(MARCH)).toMatchObject({ lines: [{ session: 'default' }], isCut: false });
+    expect(await archive.findReceipt({ session: 'theirs' })).toBeNull();
+  });
+
+  it('is opened, migrated and written by several at once', async () => {
+    const place = freshPlace(kind);
+    const several = Array.from({ length: 4 }, () => open(place));
+    const writes = several.flatMap((archive, at) =>
+      Array.from({ length: 10 }, (_, nth) => {
+        const run = `run${at}xxxx${String(nth).padStart(2, '0')}`;
+        const instances = [anInstance({ label: labelOf({ run }), instanceId: at * 100 + nth + 1 })];
+        return archive.writeReceipt(aReceipt({ run, instances }));
+      }),
+    );
+    await Promise.all(writes);
+    const [first] = several;
+    expect((await first?.costs(MARCH))?.lines).toHaveLength(40);
+  });
+});
+
+test('the file of the archive is its owner’s alone', async () => {
+  const place = freshPlace('SQLite');
+  open(place);
+  expect(statSync(join(place.home, 'archive.db')).mode & 0o777).toBe(0o600);
+});
+
+test('a database that is down is said in words without its password, in time', async () => {
+  const archive = open({ ...freshPlace('SQLite'), databaseUrl: 'postgres://leash:hush@127.0.0.1:1/x' });
+  const failed = await archive.findReceipt({ session: 'default' }).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  expect(failed).toMatchObject({ name: 'ArchiveError', message: expect.stringMatching(/PostgreSQL/) });
+  expect(String(failed)).not.toContain('hush');
+});
+
+test.skipIf(POSTGRES_BIN === null)(
+  'a database that comes back is written again',
+  async () => {
+    await using own = await startPostgres(POSTGRES_BIN ?? '');
+    const archive = open({ ...freshPlace('SQLite'), databaseUrl: own.url });
+    await archive.writeReceipt(aReceipt());
+    await own.stop();
+    await expect(archive.findReceipt({ session: 'default' })).rejects.toThrow(/PostgreSQL/);
+    await own.start();
+    await archive.writeReceipt(aReceipt({ final: true }));
+    expect((await archive.findReceipt({ session: 'default' }))?.final).toBe(true);
+  },
+  60_000,
+);
