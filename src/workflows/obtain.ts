@@ -1,19 +1,17 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { RentResult } from '../activities/rent-instance.ts';
-import type { SearchResult } from '../activities/search-offers.ts';
 import { type Attempt, type Choice, gpuText } from '../domain/attempt.ts';
 import { affords, usd } from '../domain/budget.ts';
 import { classifyCreateRefusal, contractMismatch, type Failure, failureOf } from '../domain/failure.ts';
 import { forecastOf } from '../domain/forecast.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
-import { create, quick, search, watchToEnd } from './policies.ts';
+import { create, quick, watchToEnd } from './policies.ts';
 import type { Rental } from './rental.ts';
+import { Shelf } from './shelf.ts';
 
 /** What is nobody's fault (429, 5xx) passes; the next offer would meet it too. */
 const NOBODY_PAUSE_MS = 5_000;
-/** Grants that found their machine taken cost nothing, but they do not go on for ever. */
-const TRIES_PER_ATTEMPT = 5;
 
 /**
  * Rents until a model is served: offers by rank, tier after tier. With a hedge, on several hosts side by side;
@@ -328,117 +326,4 @@ function endLaunch(rental: Rental, failure: Failure): void {
   const reason = `${failure.message}${tried > 1 ? ` ${tried} attempts were made.` : ''}`;
   if (failure.kind === 'budget-too-small') rental.begin({ outcome: 'over-budget', reason });
   else rental.begin({ outcome: rental.state.readyAtMs === null ? 'launch-failed' : 'lost', reason });
-}
-
-/** Offers to try, best first; searches when it is empty. Lanes share one, so that no two try the same machine. */
-class Shelf {
-  readonly #rental: Rental;
-  #choices: Choice[] = [];
-  #emptySearches = 0;
-  #searching: Promise<Failure | null> | null = null;
-
-  constructor(rental: Rental) {
-    this.#rental = rental;
-  }
-
-  async next(): Promise<{ choice: Choice } | { failure: Failure }> {
-    for (;;) {
-      const spent = this.#isSpent();
-      if (spent !== null) return { failure: spent };
-      const choice = this.#take();
-      if (choice !== undefined) return { choice };
-      this.#searching ??= this.#search().finally(() => {
-        this.#searching = null;
-      });
-      const failure = await this.#searching;
-      if (failure !== null) return { failure };
-    }
-  }
-
-  #isSpent(): Failure | null {
-    const { attempts } = this.#rental.state;
-    const created = attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
-    const most = this.#rental.policy.maxAttempts;
-    if (created.length < most && attempts.length < most * TRIES_PER_ATTEMPT) return null;
-    const last = attempts.findLast(({ failure }) => failure !== null)?.failure;
-    return failureOf(
-      'no-offers',
-      `${created.length} attempts made, LEASH_MAX_ATTEMPTS is ${most}; the last failed: ${last?.message ?? 'unknown'}`,
-    );
-  }
-
-  /** Checkpoint 2 at the offer: what the budget does not carry for one keep-alive is passed over. */
-  #take(): Choice | undefined {
-    const { state, request } = this.#rental;
-    const inUse = state.attempts
-      .filter(({ phase }) => phase !== 'gone')
-      .map(({ choice }) => choice.machineId);
-    for (;;) {
-      const choice = this.#choices.shift();
-      if (choice === undefined) return undefined;
-      if (inUse.includes(choice.machineId) || state.blockedMachines.includes(choice.machineId)) continue;
-      if (
-        !affords(this.#rental.spending(Date.now()), { ...choice, keepAliveMs: request.keepAliveMs })
-          .affordable
-      )
-        continue;
-      return choice;
-    }
-  }
-
-  /** Fills the shelf; a failure when there is nothing to fill it with. */
-  async #search(): Promise<Failure | null> {
-    const { policy, request, state } = this.#rental;
-    this.#rental.publish();
-    const found: SearchResult = await search({
-      summary: 'search offers',
-      forMs: policy.searchTimeoutMs,
-    }).searchOffers({
-      request,
-      maxStartupMs: policy.maxStartupMs,
-      bootTimeFactor: policy.bootTimeFactor,
-      timeoutMs: policy.searchTimeoutMs,
-      blockedMachines: state.blockedMachines,
-    });
-    if (found.kind === 'quota') return failureOf('search-quota', found.message);
-    if (found.kind === 'refused') return failureOf('auth', found.message);
-    if (found.kind === 'found') {
-      this.#choices = this.#untried(found.choices);
-      if (this.#hasAffordable()) return null;
-      const cheapest = found.choices.reduce((least, choice) =>
-        choice.usdPerHour < least.usdPerHour ? choice : least,
-      );
-      if (this.#choices.length > 0) return this.#tooDear(cheapest);
-    }
-    this.#emptySearches += 1;
-    const why = found.kind === 'none' ? found.why : 'every offer that fits was tried';
-    if (this.#emptySearches > policy.searchRetriesMax) return failureOf('no-offers', why);
-    await sleep(policy.searchPauseMs, { summary: 'no offer fits: search again' });
-    return null;
-  }
-
-  /** An offer that failed once is not tried again; its machine may be, with another offer, once it is free. */
-  #untried(choices: readonly Choice[]): Choice[] {
-    const tried = new Set(this.#rental.state.attempts.map(({ choice }) => choice.offerId));
-    return choices.filter(({ offerId }) => !tried.has(offerId));
-  }
-
-  #hasAffordable(): boolean {
-    const spending = this.#rental.spending(Date.now());
-    return this.#choices.some(
-      (choice) => affords(spending, { ...choice, keepAliveMs: this.#rental.request.keepAliveMs }).affordable,
-    );
-  }
-
-  #tooDear(cheapest: Choice): Failure {
-    const { request } = this.#rental;
-    const { neededUsd } = affords(this.#rental.spending(Date.now()), {
-      ...cheapest,
-      keepAliveMs: request.keepAliveMs,
-    });
-    return failureOf(
-      'budget-too-small',
-      `the cheapest, ${gpuText(cheapest)} at ${usd(cheapest.usdPerHour)}/h, needs ${usd(neededUsd)} for one keep-alive and teardown; the budget is ${usd(request.budgetUsd)}`,
-    );
-  }
 }
