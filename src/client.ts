@@ -9,6 +9,7 @@ import type { Installation } from './installation.ts';
 import { type Budget, readBudget } from './sessions/budget.ts';
 import type { Context } from './sessions/context.ts';
 import { type Costs, readCosts } from './sessions/costs.ts';
+import { addHours, type HoursBook, listHours, removeHours } from './sessions/hours.ts';
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
 import { type Logs, type LogsOrder, readSessionLogs } from './sessions/logs.ts';
@@ -26,6 +27,7 @@ import type { ReapReport } from './workflows/reap-orphans.ts';
 
 export type { Budget } from './sessions/budget.ts';
 export type { Costs } from './sessions/costs.ts';
+export type { Hours, HoursBook, HoursOrder } from './sessions/hours.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
@@ -58,6 +60,8 @@ export type Sessions = {
   listen(listener: (news: News) => void, lastId: string | null): () => void;
   /** What happened to the newest session of a name. not-found, invalid, temporal-unreachable. */
   timeline(order: TimelineOrder): Promise<Timeline>;
+  /** Business hours. conflict (the id is taken), not-found, temporal-unreachable. */
+  readonly hours: HoursBook;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
   lastReap(): Promise<LastReap | null>;
   /** market-unreachable, no-worker, temporal-unreachable. */
@@ -150,6 +154,11 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     logs: (order) => explaining(() => readSessionLogs(context, order)),
     listen: (listener, lastId) => news.listen(listener, lastId),
     timeline: (order) => explaining(() => readTimeline(context, order)),
+    hours: {
+      add: (order) => explaining(() => addHours(context, order)),
+      list: () => explaining(() => listHours(context)),
+      remove: (id) => explaining(() => removeHours(context, id)),
+    },
     lastReap: () => explaining(() => readLastReap(context)),
     reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),

@@ -22,6 +22,7 @@ import { readLog } from './read-log.ts';
 import { describeSessions, type SurveyOrder, settleTerminated, surveyInstances } from './reap.ts';
 import { rentInstance } from './rent-instance.ts';
 import { searchOffers } from './search-offers.ts';
+import { startSession } from './start-session.ts';
 import { superviseInstance } from './supervise-instance.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
@@ -48,6 +49,7 @@ export function createActivities(deps: Deps) {
     confirmGone: bind(deps, confirmGone),
     readCharges: bind(deps, readCharges),
     readLog: bind(deps, readLog),
+    startSession: bind(deps, startSession),
     archiveReceipt: bind(deps, archiveReceipt),
     auditBooks: bind(deps, auditBooks),
     surveyInstances: (order?: SurveyOrder) => surveyInstances(deps, order),

@@ -161,6 +161,22 @@ export const timelineAnswer = z.object({
   next: z.string().nullable().describe('Give it back as `after` for what follows; null at the end'),
 });
 
+export const hoursAnswer = z.object({
+  id: z.string(),
+  session: z.string(),
+  days: z.enum(['weekdays', 'daily']),
+  from: z.string(),
+  to: z.string(),
+  timezone: z.string(),
+  model: z.string(),
+  paused: z.boolean().describe("Paused in Temporal's Web UI"),
+  next_launch_at: maybeTime,
+  last_launch_at: maybeTime,
+});
+
+export const hoursListAnswer = z.object({ items: z.array(hoursAnswer), next: z.null() });
+export const hoursRemovedAnswer = z.object({ id: z.string(), removed: z.boolean() });
+
 export const logsAnswer = z.object({
   session: z.string(),
   instance_id: z.number(),
@@ -210,6 +226,7 @@ export type SessionSummaryAnswer = z.output<typeof sessionSummaryAnswer>;
 export type SessionsAnswer = z.output<typeof sessionsAnswer>;
 export type BudgetAnswer = z.output<typeof budgetAnswer>;
 export type TimelineAnswer = z.output<typeof timelineAnswer>;
+export type HoursAnswer = z.output<typeof hoursAnswer>;
 export type LogsAnswer = z.output<typeof logsAnswer>;
 export type ReapAnswer = z.output<typeof reapAnswer>;
 export type CostsAnswer = z.output<typeof costsAnswer>;

@@ -6,6 +6,7 @@ import type { Tier } from '../domain/tier.ts';
 import { type Admit, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import { costsRoutes } from './costs.ts';
+import { hoursRoutes } from './hours.ts';
 import { logsRoutes } from './logs.ts';
 import type { Metrics } from './metrics.ts';
 import { newsRoutes } from './news.ts';
@@ -60,6 +61,7 @@ const adminRoutes =
     await app.register(timelineRoutes(deps));
     await app.register(logsRoutes(deps));
     await app.register(newsRoutes(deps));
+    await app.register(hoursRoutes(deps));
     await app.register(reapRoutes(deps));
   };
 

@@ -167,6 +167,40 @@ export const destroyBody = z.strictObject(
   'a JSON object',
 );
 
+const clock = z
+  .string('a time such as 09:00')
+  .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'a time such as 09:00, from 00:00 to 23:59');
+
+export function hoursBodyWithin(limits: { budgetUsdMax: number }) {
+  return z
+    .strictObject({ ...hoursFields, launch: launchBodyWithin(limits).prefault({}) }, 'a JSON object')
+    .refine(({ from, to }) => from !== to, { ...always, path: ['to'], error: 'another time than `from`' });
+}
+
+const hoursFields = {
+  id: sessionName.describe('Name of these hours'),
+  days: z.enum(['weekdays', 'daily'], 'weekdays or daily').default('weekdays'),
+  from: clock.describe('When a session is launched'),
+  to: clock.describe('When it is ended; before `from`: on the day after'),
+  timezone: z
+    .string('the name of a time zone, such as Europe/Berlin')
+    .refine(isTimezone, 'the name of a time zone, such as Europe/Berlin')
+    .default('UTC'),
+};
+
+export const hoursBody = z.strictObject({ ...hoursFields, launch: launchBody.prefault({}) });
+
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const hoursParams = z.strictObject({ id: sessionName });
+
 export const sessionParams = z.strictObject({ name: sessionName });
 
 export const timelineQuery = z.strictObject({
@@ -229,4 +263,5 @@ export type LaunchBody = z.output<typeof launchBody>;
 export type LaunchInput = z.input<typeof launchBody>;
 export type ExtendInput = z.input<typeof extendBody>;
 export type DestroyInput = z.input<typeof destroyBody>;
+export type HoursInput = z.input<typeof hoursBody>;
 export type ReapInput = z.input<typeof reapBody>;

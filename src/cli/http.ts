@@ -3,6 +3,10 @@ import { z } from 'zod';
 import {
   type CostsAnswer,
   costsAnswer,
+  type HoursAnswer,
+  hoursAnswer,
+  hoursListAnswer,
+  hoursRemovedAnswer,
   type LaunchAnswer,
   type LogsAnswer,
   launchAnswer,
@@ -20,7 +24,7 @@ import {
   sessionsAnswer,
   statusAnswer,
 } from '../admin/answers.ts';
-import type { LaunchInput, ReapInput } from '../admin/schema.ts';
+import type { HoursInput, LaunchInput, ReapInput } from '../admin/schema.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { Target, Token } from './target.ts';
 
@@ -35,6 +39,9 @@ export type AdminApi = {
   status(session: string): Promise<Answer<StatusAnswer>>;
   extend(order: { session: string; additionalMinutes: number }): Promise<Answer<StatusAnswer>>;
   destroy(order: { session: string; waitSeconds: number }): Promise<Answer<StatusAnswer>>;
+  addHours(order: HoursInput): Promise<Answer<HoursAnswer>>;
+  hours(): Promise<Answer<{ items: HoursAnswer[]; next: null }>>;
+  removeHours(id: string): Promise<Answer<{ id: string; removed: boolean }>>;
   logs(order: { session: string; tail: number; filter?: string }): Promise<Answer<LogsAnswer>>;
   reap(order: ReapInput): Promise<Answer<ReapAnswer>>;
   sessions(filter: { open: boolean; after?: string }): Promise<Answer<SessionsAnswer>>;
@@ -101,6 +108,10 @@ export function connectAdmin(target: Target): AdminApi {
         { session, wait_seconds: waitSeconds },
         CALL_TIMEOUT_MS + waitSeconds * 1_000,
       ),
+    addHours: (order) => call.send(hoursAnswer, 'POST', '/api/admin/schedules', order),
+    hours: () => call.send(hoursListAnswer, 'GET', '/api/admin/schedules'),
+    removeHours: (id) =>
+      call.send(hoursRemovedAnswer, 'DELETE', `/api/admin/schedules/${encodeURIComponent(id)}`),
     logs: ({ session, tail, filter }) => {
       const query = new URLSearchParams({ tail: String(tail), ...(filter === undefined ? {} : { filter }) });
       const path = `/api/admin/sessions/${encodeURIComponent(session)}/logs?${query}`;
@@ -129,7 +140,7 @@ function caller(target: Target) {
 
   async function send<T>(
     schema: z.ZodType<T>,
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
     timeoutMs = CALL_TIMEOUT_MS,
@@ -146,7 +157,7 @@ function caller(target: Target) {
 
   /** With each token that was found, until one is taken. */
   async function exchange(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body: unknown,
     timeoutMs: number,
@@ -161,7 +172,7 @@ function caller(target: Target) {
   }
 
   async function sendOnce(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body: unknown,
     timeoutMs: number,

@@ -12,6 +12,7 @@ import { logsCommand } from './logs.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
 import { reapCommand } from './reap.ts';
+import { scheduleCommand } from './schedule.ts';
 import { sessionsCommand } from './sessions.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
@@ -36,6 +37,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     extendCommand(),
     destroyCommand(),
     sessionsCommand(),
+    scheduleCommand(),
     logsCommand(),
     costsCommand(),
     reapCommand(),

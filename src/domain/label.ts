@@ -31,6 +31,12 @@ export function parseLabel(text: string | null): Label | null {
   return { owner, session, run, attempt: Number(attempt), expiresAtSec: Number(expiry) };
 }
 
+/** A run's part of its labels, 10 characters; `pick` gives a random whole number below its argument. */
+export function makeRun(pick: (below: number) => number): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+  return Array.from({ length: 10 }, () => alphabet[pick(alphabet.length)]).join('');
+}
+
 /** The dot at the end keeps another owner whose id merely begins like ours apart. */
 export function ownerPrefix(owner: string): string {
   return `leash.${owner}.`;

@@ -1,12 +1,14 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { LaunchOrder } from '../client.ts';
+import { makeRun } from '../domain/label.ts';
 import { policyOf } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import type { SessionRequest, SessionView } from '../domain/session.ts';
 import { withDeadline } from '../temporal/connection.ts';
 import { sessionWorkflowId, TASK_QUEUES } from '../workflows/ids.ts';
 import {
+  firstMemo,
   type MemoRequest,
   type OpenAnswer,
   openUpdate,
@@ -52,7 +54,7 @@ async function start(context: Context, order: LaunchOrder): Promise<Launched> {
     taskQueue: TASK_QUEUES.sessions,
     args: [input],
     workflowIdConflictPolicy: 'FAIL',
-    memo: firstMemo(input),
+    memo: firstMemo(input, Date.now()),
     typedSearchAttributes: [
       { key: SEARCH_ATTRIBUTES.state, value: 'SEARCHING' },
       { key: SEARCH_ATTRIBUTES.owner, value: input.owner },
@@ -109,34 +111,10 @@ function inputOf({ installation, config, policy }: Context, { session, request }
   return {
     session,
     owner: installation.owner,
-    run: makeRun(),
+    // A reset must not change it, so it is made here.
+    run: makeRun((below) => randomInt(below)),
     request,
     policy: { ...policyOf(config), ...policy },
-  };
-}
-
-/** Fixed at the session's start and part of every label: a reset must not change it, so it is made here. */
-function makeRun(): string {
-  const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
-  return Array.from({ length: 10 }, () => alphabet[randomInt(alphabet.length)]).join('');
-}
-
-/** The memo before the first task ran: it claims nothing, which the reaper reads as nothing rented. */
-function firstMemo({ owner, run, request }: SessionInput): SessionMemo {
-  return {
-    state: 'SEARCHING',
-    owner,
-    run,
-    claims: [],
-    instance_id: null,
-    endpoint: null,
-    model: request.model,
-    ends_by: null,
-    label: null,
-    ending: false,
-    request: toMemoRequest(request),
-    started_at: new Date().toISOString(),
-    auto_switch: request.autoSwitch,
   };
 }
 

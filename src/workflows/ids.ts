@@ -14,6 +14,13 @@ export const marketWorkflowId = (call: string, unique: string): string => `marke
 export const REAP_SCHEDULE_ID = 'reap-orphans';
 export const AUDIT_SCHEDULE_ID = 'audit-budget';
 
+/** Business hours have a schedule for each end of them. */
+export const hoursScheduleId = (id: string, edge: 'open' | 'close'): string => `hours/${id}/${edge}`;
+
+/** Null for a schedule that does not open business hours. */
+export const hoursOfScheduleId = (scheduleId: string): string | null =>
+  /^hours\/(.+)\/open$/.exec(scheduleId)?.[1] ?? null;
+
 export const TASK_QUEUES = {
   /** Workflows and short, unpaced calls. */
   sessions: 'leash-sessions',

@@ -87,6 +87,25 @@ export function toMemoRequest(request: SessionRequest): MemoRequest {
   return { ...request, tiers };
 }
 
+/** The memo before the first task ran: it claims nothing, which the reaper reads as nothing rented. */
+export function firstMemo({ owner, run, request }: SessionInput, nowMs: number): SessionMemo {
+  return {
+    state: 'SEARCHING',
+    owner,
+    run,
+    claims: [],
+    instance_id: null,
+    endpoint: null,
+    model: request.model,
+    ends_by: null,
+    label: null,
+    ending: false,
+    request: toMemoRequest(request),
+    started_at: new Date(nowMs).toISOString(),
+    auto_switch: request.autoSwitch,
+  };
+}
+
 export const SEARCH_ATTRIBUTES = {
   state: defineSearchAttributeKey('SessionState', 'KEYWORD'),
   outcome: defineSearchAttributeKey('SessionOutcome', 'KEYWORD'),

@@ -35,6 +35,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     listen: (listener, lastId) => script.listen?.(listener, lastId) ?? (() => undefined),
     timeline: (order) =>
       script.timeline?.(order) ?? Promise.reject(new Error('The test did not script timeline')),
+    hours: script.hours ?? { add: unscripted, list: unscripted, remove: unscripted },
     lastReap: () => script.lastReap?.() ?? Promise.resolve(null),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
     costs: (span) => script.costs?.(span) ?? Promise.reject(new Error('The test did not script costs')),
@@ -47,4 +48,8 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     },
     close: async () => {},
   };
+}
+
+async function unscripted(): Promise<never> {
+  throw new Error('The test did not script this call');
 }
