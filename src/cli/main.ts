@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { addGlobalOptions, printJson } from './call-options.ts';
+import { completionCommand } from './completion.ts';
 import { costsCommand } from './costs.ts';
 import { destroyCommand } from './destroy.ts';
+import { doctorCommand } from './doctor.ts';
 import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
 import { extendCommand } from './extend.ts';
 import { Refusal } from './http.ts';
@@ -41,6 +43,8 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     logsCommand(),
     costsCommand(),
     reapCommand(),
+    doctorCommand(version()),
+    completionCommand(),
     await simulateCommandFor(args),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
@@ -79,9 +83,9 @@ function reportEnd(error: unknown): number {
   return EXIT.failed;
 }
 
-/** The simulator takes a while to load: only who names it waits for it. */
+/** The simulator takes a while to load: only who names it, or wants its options completed, waits for it. */
 async function simulateCommandFor(args: readonly string[]): Promise<Command> {
-  if (!args.includes('simulate'))
+  if (!args.includes('simulate') && !args.includes('completion'))
     return new Command('simulate').summary('a market that behaves as Vast.ai does, to try things on');
   const { simulateCommand } = await import('../simulator/main.ts');
   return simulateCommand();
