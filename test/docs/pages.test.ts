@@ -45,7 +45,7 @@ describe.each(PAGES)('%s', (page) => {
 describe('docs/operations.md', () => {
   const text = read('docs/operations.md');
 
-  test.each(PROBLEM_KINDS.filter((kind) => kind !== 'forbidden'))('says what to do about %s', (kind) => {
+  test.each(PROBLEM_KINDS)('says what to do about %s', (kind) => {
     expect(text).toMatch(new RegExp(`^\\| \`${kind}\` \\|`, 'm'));
   });
 
