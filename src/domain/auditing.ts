@@ -117,11 +117,29 @@ export function finalReceipt(
     if (rows.some((row) => now.endsBefore[contractKey(row)] !== row.toMs)) return null;
     const untilMs = Math.max(0, ...rows.map(({ toMs }) => toMs));
     if (!isCovered({ instance, isBilled, untilMs, endedAtMs: receipt.endedAtMs }, now)) return null;
-    const goneAtMs = instance.goneAtMs ?? (rows.length > 0 ? untilMs : null);
-    instances.push({ ...instance, goneAtMs, usd: addUsd(rows.map(({ usd }) => usd)) });
+    instances.push({
+      ...instance,
+      ...knownByCharges(instance, rows),
+      usd: addUsd(rows.map(({ usd }) => usd)),
+    });
   }
   const usd = addUsd(instances.map((instance) => instance.usd));
   return { ...receipt, final: true, instances, usd, providerUsd: usd.total };
+}
+
+/** What our session never saw of an instance, its rows tell: which it was, and from when until when it was billed. */
+function knownByCharges(
+  instance: ReceiptInstance,
+  rows: readonly ContractCharges[],
+): Partial<ReceiptInstance> {
+  const [row] = rows;
+  if (row === undefined) return {};
+  const wasSeenGone = instance.instanceId !== null && instance.goneAtMs !== null;
+  return {
+    instanceId: instance.instanceId ?? row.instanceId,
+    createdAtMs: instance.createdAtMs ?? Math.min(...rows.map(({ fromMs }) => fromMs)),
+    goneAtMs: wasSeenGone ? instance.goneAtMs : Math.max(...rows.map(({ toMs }) => toMs)),
+  };
 }
 
 function isCovered(

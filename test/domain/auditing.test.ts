@@ -146,6 +146,20 @@ describe('a receipt becomes final', () => {
     expect(finalReceipt(receipt, charges, nextDay)).toMatchObject({ instances: [{ goneAtMs: aRow().toMs }] });
   });
 
+  test('of a create that was given up unseen, it tells which instance the charges are for', () => {
+    const unseen = anInstance({
+      instanceId: null,
+      createdAtMs: null,
+      goneAtMs: GONE_MS - HOUR_MS,
+      usd: aUsd(),
+    });
+    const charges = charged(aRow());
+    const final = finalReceipt(aReceipt({ instances: [unseen] }), charges, rested(...charges));
+    expect(final?.instances).toMatchObject([
+      { instanceId: 4_001, createdAtMs: aRow().fromMs, goneAtMs: aRow().toMs, usd: aRow().usd },
+    ]);
+  });
+
   test('once', () => {
     const charges = charged(aRow());
     expect(finalReceipt(aReceipt({ final: true }), charges, rested(...charges))).toBeNull();
