@@ -189,8 +189,13 @@ test('the OpenAPI document describes the calls there are, from the schemas they 
   expect(Object.keys(document.paths)).toEqual(
     expect.arrayContaining([
       '/api/admin/budget',
+      '/api/admin/events',
       '/api/admin/reap',
+      '/api/admin/schedules',
+      '/api/admin/schedules/{id}',
       '/api/admin/sessions',
+      '/api/admin/sessions/{name}/events',
+      '/api/admin/sessions/{name}/logs',
       '/api/admin/vllm/destroy',
       '/api/admin/vllm/extend',
       '/api/admin/vllm/launch',
