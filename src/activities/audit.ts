@@ -29,12 +29,16 @@ export type AuditOrder = {
   readonly nowMs: number;
   readonly tailMs: number;
   readonly unknownMax: number;
-  /** Instance ids that the audit before also saw under an unknown session. */
+};
+
+/** What an audit leaves to the next one, in its result. */
+export type AuditMemory = {
+  /** Instance ids seen under an unknown session: destroyed if the next audit sees them so too. */
   readonly suspects: readonly number[];
-  /** Instance ids whose DELETE was answered `gone` by an earlier audit. */
+  /** Instance ids whose DELETE was answered `gone`: the next audits leave them alone. Bounded. */
   readonly goneIds: readonly number[];
-  /** Where rows ended at the audit before; see `finalReceipt`. */
-  readonly endsBefore: Readonly<Record<string, number>>;
+  /** Where the rows of receipts that are not final yet ended; see `finalReceipt`. */
+  readonly rowEnds: Readonly<Record<string, number>>;
 };
 
 export type AuditFindings = {
@@ -44,8 +48,9 @@ export type AuditFindings = {
   readonly madeFinal: number;
   /** Receipts that were missing in the archive. */
   readonly archived: number;
-  /** Where the rows of receipts that are not final yet end now. */
-  readonly rowEnds: Readonly<Record<string, number>>;
+  readonly rowEnds: AuditMemory['rowEnds'];
+  /** Of earlier audits. */
+  readonly goneIds: readonly number[];
   readonly verdicts: readonly ReaperVerdict[];
 };
 
@@ -55,11 +60,13 @@ const LOOK_BACK_MS_MAX = 40 * DAY_MS;
 const MISSED_SINCE_MS = 7 * DAY_MS;
 const MISSED_MAX = 500;
 const CALL_MS = 20_000;
+const FIRST_AUDIT: AuditMemory = { suspects: [], goneIds: [], rowEnds: {} };
 const ROW_ENDS_MAX = 2_000;
 
 /** Compares ledger, archive and sessions with the provider's charges; corrects the first two. */
 export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFindings> {
   const { nowMs, tailMs } = order;
+  const last = await lastAudit(deps);
   const books = await readLedger(deps, nowMs);
   const archived = await archiveMissed(deps, { nowMs, openKeys: books.openKeys });
   const unfinished = await deps.archive.unfinished({ endedAfterMs: nowMs - LOOK_BACK_MS_MAX });
@@ -68,7 +75,7 @@ export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFi
   const charges = chargesOfOwner(rows, deps.installation.owner);
   let madeFinal = 0;
   for (const receipt of unfinished) {
-    const final = finalReceipt(receipt, charges, { nowMs, tailMs, endsBefore: order.endsBefore });
+    const final = finalReceipt(receipt, charges, { nowMs, tailMs, endsBefore: last.rowEnds });
     if (final === null) continue;
     await deps.archive.writeReceipt(final);
     madeFinal += 1;
@@ -82,8 +89,20 @@ export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFi
     madeFinal,
     archived,
     rowEnds: rowEndsOf(charges, unfinished),
-    verdicts: await judgeRows(deps, order, { charges, sessions, fromMs }),
+    goneIds: last.goneIds,
+    verdicts: await judgeRows(deps, order, { charges, sessions, fromMs, last }),
   };
+}
+
+/** By what Temporal lists, since a run that somebody triggered is not given the result before it. */
+async function lastAudit(deps: Deps): Promise<AuditMemory> {
+  const query = "WorkflowType = 'auditBudget' AND ExecutionStatus = 'Completed'";
+  for await (const { workflowId, runId } of deps.temporal.workflow.list({ query, pageSize: 1 })) {
+    const handle = deps.temporal.workflow.getHandle(workflowId, runId);
+    const result = await deps.temporal.withDeadline(Date.now() + CALL_MS, () => handle.result());
+    return { ...FIRST_AUDIT, ...(result as Partial<AuditMemory>) };
+  }
+  return FIRST_AUDIT;
 }
 
 /** A ledger that is gone is opened by the empty correction, which rebuilds it from the same charges. */
@@ -216,9 +235,11 @@ async function judgeRows(
     charges: readonly ContractCharges[];
     sessions: Readonly<Record<string, SessionFacts>>;
     fromMs: number;
+    last: AuditMemory;
   },
 ): Promise<ReaperVerdict[]> {
-  const { nowMs, suspects, goneIds, unknownMax } = order;
+  const { nowMs, unknownMax } = order;
+  const { suspects, goneIds } = seen.last;
   const { lines } = await deps.archive.costs({ fromMs: seen.fromMs, toMs: nowMs + DAY_MS });
   const closed = lines.filter(({ isSeenGone }) => isSeenGone).map(({ instanceId }) => instanceId ?? 0);
   const closedInstances = new Set([...closed, ...goneIds]);

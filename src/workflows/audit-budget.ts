@@ -1,5 +1,5 @@
-import { log, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { AuditFindings } from '../activities/audit.ts';
+import { log, setCurrentDetails } from '@temporalio/workflow';
+import type { AuditFindings, AuditMemory } from '../activities/audit.ts';
 import { usd } from '../domain/budget.ts';
 import { destroy, long } from './policies.ts';
 
@@ -10,13 +10,10 @@ export type AuditInput = {
   readonly tailMs: number;
 };
 
-export type AuditReport = Omit<AuditFindings, 'verdicts'> & {
-  readonly destroyed: readonly { instanceId: number; label: string; why: string }[];
-  /** Unknown to this Temporal in this audit: destroyed if the next one sees them so too. */
-  readonly suspects: readonly number[];
-  /** Answered `gone` to a DELETE, so that the next audits leave them alone; bounded. */
-  readonly goneIds: readonly number[];
-};
+export type AuditReport = Omit<AuditFindings, 'verdicts'> &
+  AuditMemory & {
+    readonly destroyed: readonly { instanceId: number; label: string; why: string }[];
+  };
 
 const GONE_IDS_KEPT = 1_000;
 
@@ -26,14 +23,10 @@ const GONE_IDS_KEPT = 1_000;
  * neither answered nor ever listed.
  */
 export async function auditBudget(input: AuditInput): Promise<AuditReport> {
-  const last = (workflowInfo().lastResult ?? {}) as Partial<AuditReport>;
   const { verdicts, ...findings } = await long({ summary: 'compare with the charges' }).auditBooks({
     nowMs: Date.now(),
     tailMs: input.tailMs,
     unknownMax: input.unknownMax,
-    suspects: last.suspects ?? [],
-    goneIds: last.goneIds ?? [],
-    endsBefore: last.rowEnds ?? {},
   });
   const doomed = verdicts.filter(({ action }) => action === 'destroy');
   const answers = await Promise.all(
@@ -52,7 +45,7 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
       .filter(({ kind }) => kind === 'accepted')
       .map(({ instanceId, label, why }) => ({ instanceId, label, why })),
     suspects: verdicts.filter(({ action }) => action === 'report').map(({ instanceId }) => instanceId),
-    goneIds: [...(last.goneIds ?? []), ...gone].slice(-GONE_IDS_KEPT),
+    goneIds: [...findings.goneIds, ...gone].slice(-GONE_IDS_KEPT),
   };
   setCurrentDetails(story(report));
   return report;
