@@ -7,6 +7,7 @@ const SECRETS = [
   'MODAL_TOKEN_SECRET',
   'ANTHROPIC_API_KEY',
   'ADMIN_TOKEN',
+  'VIEWER_TOKEN',
   'HF_TOKEN',
   'LEASH_IMAGE_LOGIN',
 ] as const;
@@ -180,7 +181,7 @@ test('settings are shown without their secrets', () => {
 });
 
 test('whatever sounds like a secret is one', () => {
-  const given = Object.fromEntries(SECRETS.map((name) => [name, 'something long']));
+  const given = Object.fromEntries(SECRETS.map((name) => [name, `something long for ${name}`]));
   const hidden = Object.entries(redactedConfig(parseConfig(given)))
     .filter(([, value]) => value === '[redacted]')
     .map(([name]) => name);

@@ -30,7 +30,7 @@ export async function destroyInstance(deps: Deps, order: { instanceId: number })
 /** The meter's last figures are worth a look, and never worth a delay of the DELETE. */
 async function lastReading(deps: Deps, instanceId: number): Promise<InstanceFacts | null> {
   try {
-    const { askedAtMs, instances } = await withinMs(5_000, deps.instances.look(Date.now() - 1_000));
+    const { askedAtMs, instances } = await withinMs(5_000, deps.instances.look(Date.now()));
     const instance = instances.find((row) => row.instanceId === instanceId);
     return instance === undefined ? null : factsOf(instance, askedAtMs);
   } catch (error) {

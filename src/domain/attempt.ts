@@ -71,6 +71,8 @@ export type Attempt = {
   deletes: { instanceId: number; sentAtMs: number }[];
   destroySentAtMs: number | null;
   destroyAcceptedAtMs: number | null;
+  /** It was still shown after a DELETE was accepted. */
+  hasLingered?: boolean;
   seenAbsent: { atMs: number; by: 'id' | 'list' }[];
 };
 

@@ -70,7 +70,7 @@ async function giveBack(rental: Rental, attempt: Attempt): Promise<void> {
     const restMs = look.isAbsent ? rental.policy.absenceGapMs : pauseMs;
     await sleep(restMs, { summary: look.isAbsent ? 'look once more' : 'still there' });
   }
-  finish(rental, attempt);
+  finish(attempt);
   await quick({ summary: `settle attempt ${attempt.attempt}` }).endAttempt({
     key: rental.key,
     attempt: attempt.attempt,
@@ -97,19 +97,18 @@ function noteLook(rental: Rental, attempt: Attempt, look: GoneLook): void {
   for (const facts of look.present) rental.learn(attempt, facts);
   if (!look.isAbsent) {
     attempt.seenAbsent = [];
+    attempt.hasLingered = attempt.destroyAcceptedAtMs !== null;
     return;
   }
   attempt.seenAbsent.push({ atMs: look.lookedAtMs, by: 'id' }, { atMs: look.lookedAtMs, by: 'list' });
 }
 
-/** Absent at the first look after its DELETE, it went when the DELETE was accepted; lingering bills on until seen gone. */
-function finish(rental: Rental, attempt: Attempt): void {
-  const firstAbsentMs = attempt.seenAbsent[0]?.atMs ?? Date.now();
-  const acceptedMs = attempt.destroyAcceptedAtMs;
-  const wentAtOnce = acceptedMs !== null && firstAbsentMs - acceptedMs <= 2 * rental.policy.absenceGapMs;
+/** Never seen after its DELETE was accepted, it went then; one that lingered billed on until it was seen gone. */
+function finish(attempt: Attempt): void {
   attempt.endedAtMs = Date.now();
   if (attempt.createSentAtMs === null) return;
-  attempt.meter = { ...attempt.meter, goneAtMs: wentAtOnce ? acceptedMs : firstAbsentMs };
+  const acceptedMs = attempt.hasLingered === true ? null : attempt.destroyAcceptedAtMs;
+  attempt.meter = { ...attempt.meter, goneAtMs: acceptedMs ?? attempt.seenAbsent[0]?.atMs ?? Date.now() };
 }
 
 function factsOf(attempt: Attempt, absences: readonly number[]) {

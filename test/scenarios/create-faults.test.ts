@@ -168,8 +168,8 @@ test('an instance that shows only after it was given up is destroyed, while the 
   expect((await api.status(session)).state).toBe('READY');
   const receipt = await api.destroyed(session);
   await books.expectNoneAlive(session);
-  // Nobody of the session ever saw it: its receipt names the label, and its cost is the audit's to find.
-  expect(receipt.instances.map(({ instance_id }) => instance_id === null)).toEqual([true, false]);
+  // Seen by the session or not before the reaper ended it, its label is in the receipt; its cost is the audit's to find.
+  expect(receipt.instances.map(({ label }) => label)).toContain(first?.label);
   await books.expectStrangersUntouched();
 });
 

@@ -95,7 +95,7 @@ sleep 600`,
 
 test('a stopped vLLM says goodbye when it is given the time', async () => {
   const order = await anOrder();
-  const serving = await start(order);
+  const serving = await start(order, { stopGraceMs: 20_000 });
   await eventually('the instance serves', isServing(order.url));
   await serving.stop();
   expect(serving.logLines().at(-1)).toContain('Finished server process');
