@@ -11,6 +11,8 @@ export type DestroyAnswer = {
   readonly lastSeen: InstanceFacts | null;
 };
 
+const READING_MS = 3_000;
+
 /**
  * Sends one DELETE. `accepted` promises nothing (`confirmGone` sees to it); a refusal is thrown, so that the
  * retry policy repeats it for ever.
@@ -27,12 +29,23 @@ export async function destroyInstance(deps: Deps, order: { instanceId: number })
   return { kind: result.kind, answeredAtMs: Date.now(), lastSeen };
 }
 
-/** The meter's last figures are worth a look, and never worth a delay of the DELETE. */
+/** The meter's last figures are worth a look, by list or else by id, and never worth a delay of the DELETE. */
 async function lastReading(deps: Deps, instanceId: number): Promise<InstanceFacts | null> {
-  try {
-    const { askedAtMs, instances } = await withinMs(5_000, deps.instances.look(Date.now()));
+  const listed = await unlessLate(async () => {
+    const { askedAtMs, instances } = await deps.instances.look(Date.now());
     const instance = instances.find((row) => row.instanceId === instanceId);
     return instance === undefined ? null : factsOf(instance, askedAtMs);
+  });
+  if (listed !== null) return listed;
+  return unlessLate(async () => {
+    const shown = await deps.vast.showInstance(instanceId, { deadlineMs: Date.now() + READING_MS });
+    return shown.kind === 'found' ? factsOf(shown.instance, Date.now()) : null;
+  });
+}
+
+async function unlessLate(read: () => Promise<InstanceFacts | null>): Promise<InstanceFacts | null> {
+  try {
+    return await withinMs(READING_MS, read());
   } catch (error) {
     if (error instanceof MarketError || error instanceof TooLate) return null;
     throw error;

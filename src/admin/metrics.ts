@@ -99,10 +99,10 @@ function budgetOf(registry: Registry, sessions: Sessions): void {
       this.reset();
       const budget = await read();
       if (budget === null) return;
-      this.set({ kind: 'limit' }, budget.limitUsd);
-      this.set({ kind: 'spent' }, budget.spentUsd);
-      this.set({ kind: 'reserved' }, budget.reservedUsd);
-      this.set({ kind: 'free' }, budget.freeUsd);
+      this.set({ kind: 'limit' }, sixDecimals(budget.limitUsd));
+      this.set({ kind: 'spent' }, sixDecimals(budget.spentUsd));
+      this.set({ kind: 'reserved' }, sixDecimals(budget.reservedUsd));
+      this.set({ kind: 'free' }, sixDecimals(budget.freeUsd));
     },
   });
   new Counter({
@@ -141,4 +141,9 @@ async function countByState(sessions: Sessions): Promise<Map<SessionState, numbe
     after = listed.next;
   }
   return counts;
+}
+
+/** As the API gives dollars: sums of fractions carry a tail that means nothing. */
+function sixDecimals(usd: number): number {
+  return Math.round(usd * 1e6) / 1e6;
 }

@@ -6,6 +6,7 @@ import type { Receipt } from '../domain/session.ts';
 import { judgeTeardown } from '../domain/teardown.ts';
 import { confirm, destroy, keeping, once, quick, watch } from './policies.ts';
 import type { Rental } from './rental.ts';
+import { receiptOf } from './telling.ts';
 
 const LOOK_PAUSE_MS = 2_000;
 const LOOK_PAUSE_MS_MAX = 600_000;
@@ -157,7 +158,7 @@ async function drain(rental: Rental): Promise<void> {
 /** The session's last act with money: its cost to the ledger, and the receipt. */
 export async function settleMoney(rental: Rental): Promise<Receipt> {
   const charged = await readCharges(rental);
-  const receipt = rental.receipt(Date.now(), charged);
+  const receipt = receiptOf(rental, Date.now(), charged);
   await quick({ summary: 'close the reservation' }).closeReservation({
     key: rental.key,
     usd: receipt.usd.total,

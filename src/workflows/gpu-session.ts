@@ -26,6 +26,7 @@ import {
 import { obtain } from './obtain.ts';
 import { type Ending, Rental } from './rental.ts';
 import { serve } from './serve.ts';
+import { costsOf } from './telling.ts';
 
 /**
  * Rents a GPU, serves from it while its keep-alive and budget last, and always gives it back.
@@ -54,7 +55,7 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
     });
   } catch (error) {
     // Once it is ending, whatever was interrupted by that is no news.
-    if (!rental.isEnding) rental.begin(isCancellation(error) ? CANCELLED : failedWith(error));
+    if (!rental.isEnding) rental.begin(isCancellation(error) ? CANCELLED : failedWith(rental, error));
   }
   // Cancelling the session must not cancel its teardown: what we forget goes on billing.
   return CancellationScope.nonCancellable(async () => {
@@ -78,7 +79,7 @@ function listen(rental: Rental): void {
   setHandler(statusQuery, (nowMs) => rental.view(laterOf(Date.now(), nowMs)), {
     description: 'What the session is doing and has cost',
   });
-  setHandler(costsQuery, (askedAtMs) => rental.costs(askedAtMs), {
+  setHandler(costsQuery, (askedAtMs) => costsOf(rental, askedAtMs), {
     description: 'What each of its instances has cost, in parts',
   });
   setHandler(openUpdate, async () => {
@@ -182,9 +183,10 @@ async function watchDeadlines(rental: Rental): Promise<void> {
 }
 
 /** A bug ends the session like anything else: given back first, and said plainly. */
-function failedWith(error: unknown): { outcome: 'launch-failed'; reason: string } {
+function failedWith(rental: Rental, error: unknown): Ending {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const message = cause instanceof Error ? cause.message : String(cause);
   log.error('session failed', { message });
-  return { outcome: 'launch-failed', reason: `It failed unexpectedly: ${message.slice(0, 300)}` };
+  const outcome = rental.state.readyAtMs === null ? 'launch-failed' : 'lost';
+  return { outcome, reason: `It failed unexpectedly: ${message.slice(0, 300)}` };
 }

@@ -1,32 +1,23 @@
-import {
-  type CancellationScope,
-  setCurrentDetails,
-  upsertMemo,
-  upsertSearchAttributes,
-} from '@temporalio/workflow';
+import type { CancellationScope } from '@temporalio/workflow';
 import {
   type Attempt,
   attemptBurn,
   attemptSpent,
-  attemptView,
   type Choice,
-  gpuText,
   type InstanceFacts,
-  mayExist,
   meterWith,
   openAttempt,
-  receiptInstance,
 } from '../domain/attempt.ts';
-import { breachMoment, budgetLastsMs, budgetMoment, type Spending, usd } from '../domain/budget.ts';
-import type { OpenCosts } from '../domain/costs.ts';
+import { budgetLastsMs, budgetMoment, type Spending, usd } from '../domain/budget.ts';
 import { type Failure, toAttemptFailure } from '../domain/failure.ts';
 import { type ExtensionAnswer, judgeExtension, keepAliveUntil } from '../domain/keep-alive.ts';
 import { formatLabel, parseLabel } from '../domain/label.ts';
 import { reservationKey } from '../domain/ledger.ts';
-import { addUsd, costAt } from '../domain/meter.ts';
+import { addUsd } from '../domain/meter.ts';
 import { LABEL_QUEUE_MS } from '../domain/policy.ts';
-import type { Outcome, Receipt, SessionState, SessionView } from '../domain/session.ts';
-import { type LaunchRefusal, SEARCH_ATTRIBUTES, type SessionInput, type SessionMemo } from './messages.ts';
+import type { Outcome, SessionState, SessionView } from '../domain/session.ts';
+import type { LaunchRefusal, SessionInput } from './messages.ts';
+import { lastFailureOf, publish, viewOf } from './telling.ts';
 
 export type Ending = { readonly outcome: Outcome; readonly reason: string };
 
@@ -141,7 +132,7 @@ export class Rental {
   /** The moment after which nobody may keep this session's instances; the reaper and the lease go by it. */
   endsByMs(nowMs: number): number {
     const moment = budgetMoment(this.spending(nowMs), nowMs) ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.state.lifetimeUntilMs, moment, this.#labelExpiresAtMs ?? moment);
+    return Math.min(this.state.lifetimeUntilMs, moment, this.labelExpiresAtMs ?? moment);
   }
 
   /** The next moment at which the clock ends the session, and how. */
@@ -166,7 +157,7 @@ export class Rental {
       },
     ];
     const idleMs = this.keepAliveUntilMs;
-    const expiresAtMs = this.#labelExpiresAtMs;
+    const expiresAtMs = this.labelExpiresAtMs;
     if (expiresAtMs !== null && expiresAtMs < lifetimeUntilMs) {
       const ending: Ending = { outcome: 'completed', reason: 'lifetime' };
       deadlines.push({ atMs: expiresAtMs, ending, why: 'label expiry' });
@@ -176,7 +167,7 @@ export class Rental {
       const atMs = Math.max(idleMs, this.state.sliceEndsAtMs) + 2 * this.policy.heartbeatTimeoutMs;
       deadlines.push({ atMs, ending: { outcome: 'completed', reason: 'idle' }, why: 'keep-alive' });
     } else {
-      const reason = `Not READY within ${Math.round(this.policy.launchMs / 60_000)} minutes.${this.#lastFailure()}`;
+      const reason = `Not READY within ${Math.round(this.policy.launchMs / 60_000)} minutes.${lastFailureOf(this)}`;
       deadlines.push({
         atMs: launchUntilMs,
         ending: { outcome: wasReady ? 'lost' : 'launch-failed', reason },
@@ -238,7 +229,7 @@ export class Rental {
         keepAliveUntilMs:
           this.keepAliveUntilMs ?? nowMs + this.request.keepAliveMs + this.state.grantedBeforeReadyMs,
         lifetimeUntilMs: this.state.lifetimeUntilMs,
-        labelExpiresAtMs: this.#labelExpiresAtMs,
+        labelExpiresAtMs: this.labelExpiresAtMs,
         isEnding: this.isEnding,
         spending: this.spending(nowMs),
       },
@@ -253,179 +244,19 @@ export class Rental {
     return false;
   }
 
-  view(nowMs: number): SessionView {
-    const { state, request, input } = this;
-    const shown = this.serving ?? state.attempts.findLast(({ phase }) => phase !== 'gone') ?? null;
-    const spending = this.spending(nowMs);
-    return {
-      session: input.session,
-      run: input.run,
-      state: this.sessionState,
-      detail: this.detail(nowMs),
-      endpoint: this.serving?.endpoint ? `${this.serving.endpoint}/v1` : null,
-      label: this.serving?.label ?? null,
-      model: request.model,
-      gpu: shown === null ? null : gpuText(shown.choice),
-      instanceId: shown?.instanceIds[0] ?? null,
-      machineId: shown?.choice.machineId ?? null,
-      usdPerHour: shown === null ? null : shown.meter.gpuUsdPerHour + shown.meter.storageUsdPerHour,
-      accepted: state.accepted,
-      autoSwitch: request.autoSwitch,
-      startedAtMs: state.startedAtMs,
-      readyAtMs: state.readyAtMs,
-      keepAliveUntilMs: this.keepAliveUntilMs,
-      lastUsedAtMs: state.lastUsedAtMs,
-      lifetimeUntilMs: state.lifetimeUntilMs,
-      budget: {
-        limitUsd: request.budgetUsd,
-        spentUsd: spending.spentUsd,
-        reservedUsd: state.accepted === true ? Math.max(0, request.budgetUsd - spending.spentUsd) : 0,
-        projectedBreachAtMs: breachMoment(spending, nowMs),
-      },
-      health: state.health,
-      attempts: state.attempts.map((attempt) => attemptView(attempt, nowMs)),
-      outcome: state.ending?.outcome ?? null,
-      reason: state.ending?.reason ?? null,
-      unconfirmedForMs: this.#unconfirmedForMs(nowMs),
-      receipt: null,
-      isStale: false,
-    };
-  }
-
-  /** One sentence for people. */
-  detail(nowMs: number): string {
-    const { state } = this;
-    const last = state.attempts.at(-1);
-    const name = last === undefined ? '' : `${gpuText(last.choice)} on machine ${last.choice.machineId}`;
-    switch (this.sessionState) {
-      case 'SEARCHING':
-        return `Looking for a GPU.${state.note === '' ? '' : ` ${state.note}`}`;
-      case 'LAUNCHING':
-        return `Renting ${name} (attempt ${last?.attempt ?? 1}).`;
-      case 'BOOTING':
-        return `Waiting for ${name} to start (attempt ${last?.attempt ?? 1}).`;
-      case 'STARTING_VLLM':
-        return `vLLM is loading ${this.request.model} on ${name}.`;
-      case 'READY':
-        return state.health.consecutiveFailures > 0
-          ? `Serving ${this.request.model}, but ${state.health.consecutiveFailures} looks in a row failed.`
-          : `Serving ${this.request.model} on ${this.serving === null ? name : gpuText(this.serving.choice)}.`;
-      case 'IDLE':
-        return `Ended: ${state.ending?.outcome} (${state.ending?.reason}).`;
-      default:
-        return this.isEnding
-          ? `Ending: ${state.ending?.outcome} (${state.ending?.reason}).${this.#stillThere(nowMs)}`
-          : `Giving back ${name}.${this.#lastFailure()}`;
-    }
-  }
-
-  /** What its instances have cost by `nowMs`. */
-  costs(nowMs: number): OpenCosts {
-    const { state, input } = this;
-    const rented = state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
-    return {
-      session: input.session,
-      run: input.run,
-      forecastUsd: state.forecastUsd,
-      attempts: state.attempts.map((attempt) => attemptView(attempt, nowMs)),
-      instances: rented.map((attempt) => ({
-        ...receiptInstance(attempt, nowMs),
-        usd: attemptSpent(attempt, nowMs),
-      })),
-    };
-  }
-
-  receipt(nowMs: number, charged: { usd: number | null; isFinal: boolean }): Receipt {
-    const { state, input } = this;
-    const ending = state.ending ?? {
-      outcome: 'launch-failed' as const,
-      reason: 'It ended without a reason; this is a bug.',
-    };
-    const rented = state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
-    return {
-      session: input.session,
-      run: input.run,
-      outcome: ending.outcome,
-      reason: ending.reason,
-      startedAtMs: state.startedAtMs,
-      readyAtMs: state.readyAtMs,
-      endedAtMs: nowMs,
-      final: charged.isFinal,
-      usd: addUsd(rented.map(({ meter }) => costAt(meter, nowMs))),
-      forecastUsd: state.forecastUsd,
-      providerUsd: charged.usd,
-      attempts: state.attempts.map((attempt) => attemptView(attempt, nowMs)),
-      instances: rented.map((attempt) => receiptInstance(attempt, nowMs)),
-    };
-  }
-
   /** Memo, search attributes and the Web UI's text, written when what they say has changed. */
   publish(): void {
-    const nowMs = Date.now();
-    const view = this.view(nowMs);
-    setCurrentDetails(this.#story(view, nowMs));
-    const endsByMs = this.endsByMs(nowMs);
-    const memo: Omit<SessionMemo, 'request' | 'started_at' | 'auto_switch' | 'owner' | 'run' | 'model'> = {
-      state: view.state,
-      claims: this.claims,
-      instance_id: view.instanceId,
-      endpoint: view.endpoint,
-      // To the minute: the budget's moment moves a little with every reading, and each upsert is an event.
-      ends_by: Number.isFinite(endsByMs)
-        ? new Date(Math.ceil(endsByMs / 60_000) * 60_000).toISOString()
-        : null,
-      label: view.label,
-      ending: this.isEnding,
-    };
-    const attributes = [
-      { key: SEARCH_ATTRIBUTES.state, value: view.state },
-      { key: SEARCH_ATTRIBUTES.outcome, value: view.outcome },
-      { key: SEARCH_ATTRIBUTES.gpu, value: view.gpu },
-      { key: SEARCH_ATTRIBUTES.instanceId, value: view.instanceId === null ? null : String(view.instanceId) },
-      { key: SEARCH_ATTRIBUTES.usdPerHour, value: view.usdPerHour },
-    ];
-    const text = JSON.stringify([memo, attributes.map(({ value }) => value)]);
-    if (text === this.#published) return;
-    this.#published = text;
-    upsertMemo(memo);
-    upsertSearchAttributes(attributes);
+    this.#published = publish(this, this.#published);
+  }
+
+  view(nowMs: number): SessionView {
+    return viewOf(this, nowMs);
   }
 
   /** After a price fall the budget lasts longer than its label was made for; the reaper goes by the label. */
-  get #labelExpiresAtMs(): number | null {
+  get labelExpiresAtMs(): number | null {
     const expiresAtSec = this.serving === null ? undefined : parseLabel(this.serving.label)?.expiresAtSec;
     return expiresAtSec === undefined ? null : expiresAtSec * 1_000;
-  }
-
-  #story(view: SessionView, nowMs: number): string {
-    const money = `${usd(view.budget.spentUsd)} of ${usd(view.budget.limitUsd)} spent`;
-    const attempts = view.attempts.map(
-      ({ attempt, gpu, machineId, usdPerHour, phase, failure }) =>
-        `${attempt}. ${gpu}, machine ${machineId}, ${usd(usdPerHour)}/h: ${failure === null ? phase : `${phase}. ${failure.message}`}`,
-    );
-    const until =
-      view.keepAliveUntilMs === null
-        ? ''
-        : `\n\nKept until ${new Date(view.keepAliveUntilMs).toISOString()} unless used.`;
-    return `**${view.state}**: ${this.detail(nowMs)}\n\n${money}.${until}\n\n${attempts.join('\n')}`;
-  }
-
-  #lastFailure(): string {
-    const failed = this.state.attempts.findLast(({ failure }) => failure !== null);
-    return failed?.failure ? ` ${failed.failure.message}` : '';
-  }
-
-  #unconfirmedForMs(nowMs: number): number | null {
-    const sent = this.state.attempts.filter(mayExist).map(({ destroySentAtMs }) => destroySentAtMs);
-    const first = sent.filter((atMs) => atMs !== null).sort((a, b) => a - b)[0];
-    return first === undefined ? null : Math.max(0, nowMs - first);
-  }
-
-  #stillThere(nowMs: number): string {
-    const forMs = this.#unconfirmedForMs(nowMs);
-    return forMs === null || forMs < 60_000
-      ? ''
-      : ` The provider still shows the instance ${Math.round(forMs / 1_000)} s after our DELETE.`;
   }
 }
 

@@ -154,8 +154,8 @@ test.each(['too-many', 'server-error', 'not-json', 'reply-lost-before', 'reply-l
       .requests()
       .slice(before)
       .filter(({ path }) => path.startsWith('/api/v1/instances'));
-    // On a busy machine a read may be repeated once more; what counts is that it met the fault and went on.
-    expect(lists[0]).toMatchObject({ fault });
+    // A read of the test before may still arrive; what counts is that this one met the fault and went on.
+    expect(lists.map((list) => list.fault)).toContain(fault);
     expect(lists.at(-1)).toMatchObject({ fault: null });
   },
 );
