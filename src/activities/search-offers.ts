@@ -1,5 +1,6 @@
 import type { Choice } from '../domain/attempt.ts';
 import {
+  type Candidate,
   choiceOf,
   DEFAULT_SCORE_WEIGHTS,
   type Need,
@@ -18,6 +19,8 @@ export type SearchOrder = {
   readonly bootTimeFactor: number;
   readonly timeoutMs: number;
   readonly blockedMachines: readonly number[];
+  /** Offers that this session had already; a search scheduled by 0.1.0 names none. */
+  readonly triedOffers?: readonly number[];
 };
 
 export type SearchResult =
@@ -47,7 +50,9 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
     const { candidates, rejections } = rankOffers(offers, need);
     if (candidates.length === 0)
       return { kind: 'none', offersSeen: offers.length, why: whyNone(offers.length, rejections) };
-    const choices = candidates.slice(0, CHOICES_MAX).map((candidate) => choiceOf(candidate, need));
+    const choices = untriedFirst(candidates, order.triedOffers ?? [])
+      .slice(0, CHOICES_MAX)
+      .map((candidate) => choiceOf(candidate, need));
     return { kind: 'found', choices, offersSeen: offers.length };
   } catch (error) {
     if (error instanceof MarketError && error.kind === 'search-quota')
@@ -56,6 +61,15 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
       return { kind: 'refused', message: error.message };
     throw error;
   }
+}
+
+/**
+ * Many launches at once are given the same best offers, and each machine goes to one of them: whoever comes late
+ * has tried all of a shelf, and must see what stands behind it.
+ */
+function untriedFirst(candidates: readonly Candidate[], tried: readonly number[]): Candidate[] {
+  const isTried = ({ offer }: Candidate): boolean => tried.includes(offer.offerId);
+  return [...candidates.filter((one) => !isTried(one)), ...candidates.filter(isTried)];
 }
 
 /** The query that every ask about this need shares. */

@@ -78,6 +78,7 @@ export class Shelf {
       bootTimeFactor: policy.bootTimeFactor,
       timeoutMs: policy.searchTimeoutMs,
       blockedMachines: state.blockedMachines,
+      triedOffers: state.attempts.map(({ choice }) => choice.offerId),
     });
     if (found.kind === 'quota') return failureOf('search-quota', found.message);
     if (found.kind === 'refused') return failureOf('auth', found.message);

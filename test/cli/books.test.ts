@@ -11,6 +11,7 @@ function aContract(set: Partial<Contract> = {}): Contract {
     running_at: atMs(30) / 1_000,
     destroyed_at: atMs(322) / 1_000,
     billed_until: atMs(323) / 1_000,
+    destroy_requested_at: atMs(320) / 1_000,
     state: 'destroyed',
     usd: { gpu: 0.035, disk: 0.001, bandwidth: 0.002, total: 0.038 },
     ...set,

@@ -11,6 +11,7 @@ const contractSchema = z.object({
   running_at: z.number().nullable(),
   destroyed_at: z.number().nullable(),
   billed_until: z.number().nullable(),
+  destroy_requested_at: z.number().nullable(),
   state: z.string(),
   usd: z.object({ gpu: z.number(), disk: z.number(), bandwidth: z.number(), total: z.number() }),
 });
