@@ -13,6 +13,7 @@ import { addHours, type HoursBook, listHours, removeHours } from './sessions/hou
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
 import { type Logs, type LogsOrder, readSessionLogs } from './sessions/logs.ts';
+import { forgetMachine, listMachines, type MachineBook } from './sessions/machines.ts';
 import { type News, NewsDesk } from './sessions/news.ts';
 import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
@@ -29,6 +30,7 @@ export type { Budget } from './sessions/budget.ts';
 export type { Costs } from './sessions/costs.ts';
 export type { Hours, HoursBook, HoursOrder } from './sessions/hours.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
+export type { MachineBook } from './sessions/machines.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { LastReap, ReapOrder } from './sessions/reaping.ts';
@@ -62,6 +64,8 @@ export type Sessions = {
   timeline(order: TimelineOrder): Promise<Timeline>;
   /** Business hours. conflict (the id is taken), not-found, temporal-unreachable. */
   readonly hours: HoursBook;
+  /** What is remembered of machines, by the archive. not-found. */
+  readonly machines: MachineBook;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
   lastReap(): Promise<LastReap | null>;
   /** market-unreachable, no-worker, temporal-unreachable. */
@@ -158,6 +162,10 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
       add: (order) => explaining(() => addHours(context, order)),
       list: () => explaining(() => listHours(context)),
       remove: (id) => explaining(() => removeHours(context, id)),
+    },
+    machines: {
+      list: () => listMachines(context),
+      forget: (machineId) => forgetMachine(context, machineId),
     },
     lastReap: () => explaining(() => readLastReap(context)),
     reap: (order) => explaining(() => reapNow(context, order)),

@@ -2,6 +2,7 @@ import { log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { chargesOfOwner } from '../domain/auditing.ts';
 import { reservationKey } from '../domain/ledger.ts';
+import type { MachineNote } from '../domain/machine-memory.ts';
 import type { Receipt } from '../domain/session.ts';
 import { terminatedReceipt } from '../domain/terminated.ts';
 import { MarketError } from '../vast/client.ts';
@@ -14,9 +15,14 @@ type RunRef = { readonly session: string; readonly run: string };
 const DAY_MS = 86_400_000;
 const DESCRIBE_MS = 15_000;
 
-/** Keeps a receipt beyond Temporal's retention. Repeats change nothing. */
-export async function archiveReceipt(deps: Deps, order: { receipt: Receipt }): Promise<void> {
+/** Keeps a receipt beyond Temporal's retention, and what its machines did. Repeats change nothing. */
+export async function archiveReceipt(
+  deps: Deps,
+  order: { receipt: Receipt; machines?: readonly MachineNote[] },
+): Promise<void> {
   await deps.archive.writeReceipt(order.receipt);
+  if (order.machines !== undefined && order.machines.length > 0)
+    await deps.archive.writeMachineNotes(order.machines);
 }
 
 /**

@@ -47,7 +47,11 @@ export async function awaitRunning(deps: Deps, order: BootOrder): Promise<BootRe
         if (Date.now() >= order.deadlineMs) {
           return {
             kind: 'failed',
-            failure: failureOf('boot-timeout', statusText(watch.facts, instance)),
+            failure: {
+              ...failureOf('boot-timeout', statusText(watch.facts, instance)),
+              // Not once shown: that is the market's silence, or ours, and nothing is known of the machine.
+              ...(watch.facts === null && { isUnseen: true }),
+            },
             facts: watch.facts,
           };
         }

@@ -15,6 +15,7 @@ import { confirmGone } from './confirm-gone.ts';
 import type { Deps } from './deps.ts';
 import { destroyInstance } from './destroy-instance.ts';
 import { findByLabel } from './find-by-label.ts';
+import { rememberMachines } from './machine-memory.ts';
 import { planOffers } from './plan-offers.ts';
 import { readAccount } from './read-account.ts';
 import { readCharges } from './read-charges.ts';
@@ -51,6 +52,7 @@ export function createActivities(deps: Deps) {
     readLog: bind(deps, readLog),
     startSession: bind(deps, startSession),
     archiveReceipt: bind(deps, archiveReceipt),
+    rememberMachines: bind(deps, rememberMachines),
     auditBooks: bind(deps, auditBooks),
     surveyInstances: (order?: SurveyOrder) => surveyInstances(deps, order),
     describeSessions: bind(deps, describeSessions),

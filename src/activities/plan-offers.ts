@@ -3,6 +3,7 @@ import { DEFAULT_SCORE_WEIGHTS, needOf } from '../domain/ranking.ts';
 import { MarketError } from '../vast/client.ts';
 import type { MarketAnswer, MarketQuestion } from '../workflows/messages.ts';
 import type { Deps } from './deps.ts';
+import { machineAdvice } from './machine-memory.ts';
 import { toSearch } from './search-offers.ts';
 import { whileBeating } from './watching.ts';
 
@@ -16,6 +17,7 @@ export async function planOffers(
   const need = needOf(request, {
     maxStartupMs: policy.maxStartupMs,
     bootTimeFactor: policy.bootTimeFactor,
+    machineMemory: await machineAdvice(deps),
     weights: deps.scoreWeights ?? DEFAULT_SCORE_WEIGHTS,
   });
   try {

@@ -11,6 +11,7 @@ import {
 import type { SessionRequest } from '../domain/session.ts';
 import { MarketError, type OfferSearch } from '../vast/client.ts';
 import type { Deps } from './deps.ts';
+import { machineAdvice } from './machine-memory.ts';
 import { whileBeating } from './watching.ts';
 
 export type SearchOrder = {
@@ -41,6 +42,7 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
     maxStartupMs: order.maxStartupMs,
     bootTimeFactor: order.bootTimeFactor,
     blockedMachines: order.blockedMachines,
+    machineMemory: await machineAdvice(deps),
     weights: deps.scoreWeights ?? DEFAULT_SCORE_WEIGHTS,
   });
   try {

@@ -216,6 +216,7 @@ export const readinessAnswer = z.object({
   details: z.array(z.string()),
 });
 
+export * from './machine-answers.ts';
 export * from './plan-answers.ts';
 
 export type AttemptAnswer = z.output<typeof attemptAnswer>;

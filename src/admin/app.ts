@@ -8,6 +8,7 @@ import { budgetRoutes } from './budget.ts';
 import { costsRoutes } from './costs.ts';
 import { hoursRoutes } from './hours.ts';
 import { logsRoutes } from './logs.ts';
+import { machinesRoutes } from './machines.ts';
 import type { Metrics } from './metrics.ts';
 import { newsRoutes } from './news.ts';
 import { offersRoutes } from './offers.ts';
@@ -58,6 +59,7 @@ const adminRoutes =
     await app.register(budgetRoutes(deps));
     await app.register(costsRoutes(deps));
     await app.register(offersRoutes(deps));
+    await app.register(machinesRoutes(deps));
     await app.register(timelineRoutes(deps));
     await app.register(logsRoutes(deps));
     await app.register(newsRoutes(deps));

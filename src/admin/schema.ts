@@ -111,7 +111,9 @@ export const launchFields = z.strictObject(
       .min(0, 'a number from 0 to 1')
       .max(1, 'a number from 0 to 1')
       .default(0.95),
-    machines: list(machine, 'a list of machine ids').default([]).describe('Only these machines'),
+    machines: list(machine, 'a list of machine ids')
+      .default([])
+      .describe('Only these machines, whatever is remembered of them'),
     not_machines: list(machine, 'a list of machine ids').default([]).describe('Never these machines'),
   },
   'a JSON object',

@@ -1,10 +1,12 @@
 import type { CostLine, Span } from '../domain/costs.ts';
+import type { MachineNote } from '../domain/machine-memory.ts';
 import type { Receipt } from '../domain/session.ts';
 import { openPostgresArchive } from './postgres.ts';
 import { openSqliteArchive } from './sqlite.ts';
 
 /**
- * Receipts and what instances cost, kept when Temporal has forgotten the session. It decides no money.
+ * Receipts, what instances cost and what machines did, kept when Temporal has forgotten the session. It decides
+ * no money.
  *
  * 1. Nothing written is ever changed: a receipt that becomes final is a second row beside its first.
  * 2. Every write may be repeated: the first of its key stays.
@@ -23,6 +25,10 @@ export type Archive = {
   costs(span: Span): Promise<ArchivedCosts>;
   /** Receipts of sessions that ended in the span; at most as many as one answer holds, newest first. */
   receipts(span: Span): Promise<ArchivedReceipt[]>;
+  /** Keyed by machine, label and kind. */
+  writeMachineNotes(notes: readonly MachineNote[]): Promise<void>;
+  /** Newest first, at most as many as one answer holds. */
+  machineNotes(of: { readonly sinceMs: number }): Promise<MachineNote[]>;
   close(): Promise<void>;
 };
 

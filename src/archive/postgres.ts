@@ -6,6 +6,8 @@ import {
   archivedReceiptIn,
   costParameters,
   lineIn,
+  machineNoteIn,
+  machineNoteParameters,
   type Parameter,
   ROWS_MAX,
   type Row,
@@ -92,6 +94,17 @@ export function openPostgresArchive({ owner, databaseUrl }: { owner: string; dat
     receipts: ({ fromMs, toMs }) =>
       attempt('read', async () =>
         (await all(SQL.receipts, owner, Math.floor(fromMs), Math.ceil(toMs))).map(archivedReceiptIn),
+      ),
+    writeMachineNotes: (notes) =>
+      attempt('write to', () =>
+        inTransaction(pool, async (client) => {
+          for (const note of notes)
+            await client.query(SQL.insertMachineNote, machineNoteParameters(owner, note));
+        }),
+      ),
+    machineNotes: ({ sinceMs }) =>
+      attempt('read', async () =>
+        (await all(SQL.machineNotes, owner, Math.floor(sinceMs))).map(machineNoteIn),
       ),
     close: () => pool.end(),
   };

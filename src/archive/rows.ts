@@ -1,4 +1,5 @@
 import type { CostLine } from '../domain/costs.ts';
+import type { MachineNote } from '../domain/machine-memory.ts';
 import type { Receipt } from '../domain/session.ts';
 import type { ArchivedReceipt } from './archive.ts';
 
@@ -32,6 +33,16 @@ export const TABLES = [
     PRIMARY KEY (owner, session, run, is_final, label, instance_id)
   )`,
   `CREATE INDEX IF NOT EXISTS leash_costs_ended ON leash_costs (owner, ended_at_ms)`,
+  `CREATE TABLE IF NOT EXISTS leash_machine_notes (
+    owner TEXT NOT NULL,
+    machine_id BIGINT NOT NULL,
+    label TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    served_ms BIGINT NOT NULL,
+    PRIMARY KEY (owner, machine_id, label, kind)
+  )`,
+  `CREATE INDEX IF NOT EXISTS leash_machine_notes_at ON leash_machine_notes (owner, at_ms)`,
 ] as const;
 
 export const ROWS_MAX = 10_000;
@@ -63,6 +74,10 @@ export const SQL = {
     AND (is_final = 1 OR NOT EXISTS (SELECT 1 FROM leash_receipts AS f
       WHERE f.owner = r.owner AND f.session = r.session AND f.run = r.run AND f.is_final = 1))
     ORDER BY ended_at_ms DESC LIMIT ${ROWS_MAX}`,
+  insertMachineNote: `INSERT INTO leash_machine_notes (owner, machine_id, label, kind, at_ms, served_ms)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+  machineNotes: `SELECT machine_id, label, kind, at_ms, served_ms FROM leash_machine_notes
+    WHERE owner = $1 AND at_ms >= $2 ORDER BY at_ms DESC LIMIT ${ROWS_MAX}`,
 } as const;
 
 export type Parameter = string | number | null;
@@ -84,6 +99,21 @@ export function costParameters(owner: string, line: CostLine): Parameter[] {
     ...[line.instanceId ?? NO_INSTANCE, Math.round(line.createdAtMs), Math.round(line.endedAtMs)],
     ...[line.usd.total, JSON.stringify(line)],
   ];
+}
+
+export function machineNoteParameters(owner: string, note: MachineNote): Parameter[] {
+  const { machineId, label, kind, atMs, servedMs } = note;
+  return [owner, machineId, label, kind, Math.round(atMs), Math.round(servedMs)];
+}
+
+export function machineNoteIn(row: Row): MachineNote {
+  return {
+    machineId: Number(row.machine_id),
+    label: String(row.label),
+    kind: String(row.kind),
+    atMs: Number(row.at_ms),
+    servedMs: Number(row.served_ms),
+  };
 }
 
 /** What we wrote ourselves, under these keys: the cast is the table's own check. */

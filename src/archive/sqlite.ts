@@ -8,6 +8,8 @@ import {
   archivedReceiptIn,
   costParameters,
   lineIn,
+  machineNoteIn,
+  machineNoteParameters,
   type Parameter,
   ROWS_MAX,
   type Row,
@@ -39,15 +41,10 @@ export function openSqliteArchive({ owner, home }: { owner: string; home: string
   return {
     writeReceipt: (receipt) =>
       attempt('write to', () => {
-        database.exec('BEGIN IMMEDIATE');
-        try {
+        inTransaction(database, () => {
           insert(SQL.insertReceipt, receiptParameters(owner, receipt));
           for (const line of costLinesOf(receipt)) insert(SQL.insertCost, costParameters(owner, line));
-          database.exec('COMMIT');
-        } catch (error) {
-          database.exec('ROLLBACK');
-          throw error;
-        }
+        });
       }),
     findReceipt: ({ session, run }) =>
       attempt('read', () => {
@@ -72,6 +69,14 @@ export function openSqliteArchive({ owner, home }: { owner: string; home: string
       }),
     receipts: ({ fromMs, toMs }) =>
       attempt('read', () => all(SQL.receipts, owner, fromMs, toMs).map(archivedReceiptIn)),
+    writeMachineNotes: (notes) =>
+      attempt('write to', () => {
+        inTransaction(database, () => {
+          for (const note of notes) insert(SQL.insertMachineNote, machineNoteParameters(owner, note));
+        });
+      }),
+    machineNotes: ({ sinceMs }) =>
+      attempt('read', () => all(SQL.machineNotes, owner, Math.floor(sinceMs)).map(machineNoteIn)),
     close: async () => database.close(),
   };
 }
@@ -87,6 +92,17 @@ function open(file: string, home: string): DatabaseSync {
     return database;
   } catch (error) {
     throw new ArchiveError(`open the archive ${file}`, error);
+  }
+}
+
+function inTransaction(database: DatabaseSync, act: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    act();
+    database.exec('COMMIT');
+  } catch (error) {
+    database.exec('ROLLBACK');
+    throw error;
   }
 }
 

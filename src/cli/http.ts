@@ -11,6 +11,9 @@ import {
   type LogsAnswer,
   launchAnswer,
   logsAnswer,
+  type MachinesAnswer,
+  machineForgottenAnswer,
+  machinesAnswer,
   type OffersAnswer,
   offersAnswer,
   type PlanAnswer,
@@ -47,6 +50,8 @@ export type AdminApi = {
   sessions(filter: { open: boolean; after?: string }): Promise<Answer<SessionsAnswer>>;
   offers(query: URLSearchParams): Promise<Answer<OffersAnswer>>;
   plan(order: LaunchInput): Promise<Answer<PlanAnswer>>;
+  machines(query: URLSearchParams): Promise<Answer<MachinesAnswer>>;
+  forgetMachine(machineId: number): Promise<Answer<{ machine_id: number; forgotten: boolean }>>;
   costs(query: URLSearchParams): Promise<Answer<CostsAnswer>>;
   /** The same as a table for spreadsheets. */
   costsCsv(query: URLSearchParams): Promise<string>;
@@ -121,6 +126,9 @@ export function connectAdmin(target: Target): AdminApi {
     offers: (query) =>
       call.send(offersAnswer, 'GET', `/api/admin/offers?${query}`, undefined, MARKET_TIMEOUT_MS),
     plan: (order) => call.send(planAnswer, 'POST', '/api/admin/plan', order, MARKET_TIMEOUT_MS),
+    machines: (query) => call.send(machinesAnswer, 'GET', `/api/admin/machines?${query}`),
+    forgetMachine: (machineId) =>
+      call.send(machineForgottenAnswer, 'DELETE', `/api/admin/machines/${machineId}`),
     costs: (query) => call.send(costsAnswer, 'GET', `/api/admin/costs?${query}`, undefined, COSTS_TIMEOUT_MS),
     costsCsv: (query) => call.text('GET', `/api/admin/costs?${query}&format=csv`, COSTS_TIMEOUT_MS),
     sessions: ({ open, after }) => {

@@ -11,6 +11,7 @@ import { extendCommand } from './extend.ts';
 import { Refusal } from './http.ts';
 import { launchCommand } from './launch.ts';
 import { logsCommand } from './logs.ts';
+import { machinesCommand } from './machines.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
 import { reapCommand } from './reap.ts';
@@ -42,6 +43,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     scheduleCommand(),
     logsCommand(),
     costsCommand(),
+    machinesCommand(),
     reapCommand(),
     doctorCommand(version()),
     completionCommand(),

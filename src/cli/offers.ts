@@ -34,7 +34,7 @@ export function offersCommand(): Command {
     .option('--datacenter-only', 'only machines in data centres')
     .option('--unverified', 'also machines that the provider has not verified')
     .option('--min-reliability <fraction>', 'least reliability of a machine, 0 to 1', notNegative)
-    .option('--machines <ids>', 'only these machines, such as 123,456', ids)
+    .option('--machines <ids>', 'only these machines, such as 123,456, whatever is remembered of them', ids)
     .option('--not-machines <ids>', 'not these machines', ids)
     .option('--limit <n>', 'so many offers (default: 20, at most 100)', wholePositive)
     .option('--after <token>', 'the next page, by the token that the last one ended with')

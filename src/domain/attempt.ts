@@ -73,6 +73,10 @@ export type Attempt = {
   destroyAcceptedAtMs: number | null;
   /** It was still shown after a DELETE was accepted. */
   hasLingered?: boolean;
+  /** When it was READY; absent: it never was. */
+  readyAtMs?: number;
+  /** When its host failed it, for all that we know; absent: the machine is not to blame. */
+  hostFailedAtMs?: number;
   seenAbsent: { atMs: number; by: 'id' | 'list' }[];
 };
 

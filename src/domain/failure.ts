@@ -28,6 +28,8 @@ export type Failure = {
   readonly blockMachineMs: number;
   /** No other offer would help: end the launch. */
   readonly stop: boolean;
+  /** Nobody of ours saw it happen: nothing is remembered of the machine. */
+  readonly isUnseen?: boolean;
 };
 
 export const FAILURE_KINDS = Object.keys(POLICIES) as readonly FailureKind[];
@@ -101,7 +103,7 @@ export type InstanceState = Pick<
  * too. Only of kinds that a host and a caller can both cause; `earlierKinds` are those of other machines.
  */
 export function settleBlame(failure: Failure, earlierKinds: readonly string[]): Failure {
-  if (!CAUSED_BY_EITHER.includes(failure.kind) || !earlierKinds.includes(failure.kind)) return failure;
+  if (!isCausedByEither(failure.kind) || !earlierKinds.includes(failure.kind)) return failure;
   return {
     ...failure,
     whose: 'caller',
@@ -109,6 +111,11 @@ export function settleBlame(failure: Failure, earlierKinds: readonly string[]): 
     stop: true,
     message: `${failure.message} It happened on two machines: look at image, model and vllm_args.`,
   };
+}
+
+/** Whether a caller's order can be behind it as well as a host, which only another machine shows. */
+export function isCausedByEither(kind: FailureKind): boolean {
+  return CAUSED_BY_EITHER.includes(kind);
 }
 
 /** Not running by its deadline. */

@@ -1,5 +1,6 @@
 import { describeModel, findImage, type ImageFacts, weightsGbOf } from './catalogue.ts';
 import { diskGbNeeded } from './fit.ts';
+import type { MachineAdvice } from './machine-memory.ts';
 import type { SessionRequest } from './session.ts';
 import type { Tier } from './tier.ts';
 
@@ -47,7 +48,8 @@ export type Need = {
   readonly machines: readonly number[];
   readonly notMachines: readonly number[];
   readonly blockedMachines: readonly number[];
-  readonly machineMemory: Readonly<Record<number, { readonly failures: number }>>;
+  /** By machine id. */
+  readonly machineMemory: Readonly<Record<number, MachineAdvice>>;
   /** The session's longest life, which the listing must outlast. */
   readonly lifetimeMs: number;
   readonly maxStartupMs: number;

@@ -8,6 +8,7 @@
 import type { Choice } from './attempt.ts';
 import { expectedBoot, phaseDeadlines } from './boot-time.ts';
 import type { Serving } from './fit.ts';
+import { factorOf } from './machine-memory.ts';
 import type { Need, ScoreWeights } from './need.ts';
 import type { Offer } from './offer.ts';
 import { findTier, type Rejection, servingOn, shortfalls, usdPerHourOn } from './shortfalls.ts';
@@ -159,7 +160,6 @@ type Judged = {
 
 /** Each against a fixed scale, not against the other offers: a score means the same in every search. */
 function factorsOf({ offer, need, tier, usdPerHourWhole }: Judged): Factors {
-  const failures = need.machineMemory[offer.machineId]?.failures ?? 0;
   return {
     price: clamp(1 - usdPerHourWhole / (tier.usdPerHourMax * offer.gpuCount)),
     // Listings below 0.8 hardly exist, and 0.99 is much better than 0.95.
@@ -167,7 +167,7 @@ function factorsOf({ offer, need, tier, usdPerHourWhole }: Judged): Factors {
     download: onLogScale(offer.downloadMbps, { worst: 50, best: 2_000 }),
     cuda: clamp(offer.cudaMax - 12),
     disk: onLogScale(offer.diskMbPerSecond, { worst: 100, best: 5_000 }),
-    memory: 0.5 ** Math.max(0, failures),
+    memory: clamp(factorOf(need.machineMemory[offer.machineId])),
   };
 }
 

@@ -19,6 +19,7 @@ export const REJECTION_KINDS = [
   'country',
   'machine',
   'blocked',
+  'remembered',
   'ports',
   'cuda',
   'compute-capability',
@@ -189,6 +190,7 @@ function lists(countries: readonly string[], country: string | null): boolean {
 
 function machineLists({ offer, need }: Judging): Rejection[] {
   const { machineId } = offer;
+  const remembered = need.machineMemory[machineId]?.avoid ?? null;
   return [
     ...when(
       need.machines.length > 0 && !need.machines.includes(machineId),
@@ -205,6 +207,8 @@ function machineLists({ offer, need }: Judging): Rejection[] {
       'blocked',
       `machine ${machineId} is blocked: it failed lately or another attempt has it`,
     ),
+    // Advice only: who asks for this very machine gets it.
+    ...when(remembered !== null && !need.machines.includes(machineId), 'remembered', remembered ?? ''),
   ];
 }
 

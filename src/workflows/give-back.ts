@@ -1,6 +1,7 @@
 import { CancellationScope, condition, log, patched, sleep } from '@temporalio/workflow';
 import type { GoneLook } from '../activities/confirm-gone.ts';
 import { type Attempt, mayExist } from '../domain/attempt.ts';
+import { notesOf } from '../domain/machine-memory.ts';
 import { costAt } from '../domain/meter.ts';
 import type { Receipt } from '../domain/session.ts';
 import { judgeTeardown } from '../domain/teardown.ts';
@@ -164,16 +165,20 @@ export async function settleMoney(rental: Rental): Promise<Receipt> {
     usd: receipt.usd.total,
   });
   // Sessions that were open before there was an archive replay without it; the audit keeps their receipts.
-  if (patched('archive-receipts')) await keepReceipt(receipt);
+  if (patched('archive-receipts')) await keepReceipt(rental, receipt);
+  await condition(() => rental.remembering === 0);
   rental.isOver = true;
   rental.publish();
   return receipt;
 }
 
 /** An archive that cannot be written holds no session open. */
-async function keepReceipt(receipt: Receipt): Promise<void> {
+async function keepReceipt(rental: Rental, receipt: Receipt): Promise<void> {
   try {
-    await keeping({ summary: 'keep the receipt' }).archiveReceipt({ receipt });
+    await keeping({ summary: 'keep the receipt' }).archiveReceipt({
+      receipt,
+      machines: notesOf(rental.state.attempts),
+    });
   } catch {
     log.warn('the receipt could not be archived; the next audit tries again', { session: receipt.session });
   }

@@ -7,6 +7,7 @@ import { forecastOf } from '../domain/forecast.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
 import { create, quick, watchToEnd } from './policies.ts';
+import { remember } from './remember.ts';
 import type { Rental } from './rental.ts';
 import { Shelf } from './shelf.ts';
 
@@ -88,6 +89,7 @@ async function tryOffer(
   const judged = await blame(rental, attempt, failure);
   rental.fail(attempt, judged);
   startGivingBack(rental, attempt);
+  remember(rental, attempt);
   await awaitDelete(attempt);
   return judged;
 }
@@ -229,7 +231,7 @@ async function boot(rental: Rental, attempt: Attempt): Promise<Failure | null> {
       settleMs: policy.settleMs,
     }),
   );
-  if (result === null) return failureOf('startup-timeout', 'no worker saw it start');
+  if (result === null) return unseen('no worker saw it start');
   rental.learn(attempt, result.facts);
   if (result.kind === 'failed') return result.failure;
   attempt.endpoint = result.endpoint;
@@ -281,7 +283,7 @@ async function startModel(rental: Rental, attempt: Attempt): Promise<Failure | n
       heartbeatMs: policy.heartbeatMs,
     }),
   );
-  if (result === null) return failureOf('startup-timeout', 'no worker saw the model start');
+  if (result === null) return unseen('no worker saw the model start');
   rental.learn(attempt, result.facts);
   return result.kind === 'failed' ? result.failure : null;
 }
@@ -296,6 +298,11 @@ async function unlessUnwatched<Result>(watching: Promise<Result>): Promise<Resul
   }
 }
 
+/** Its time is over, and that may have been ours. */
+function unseen(why: string): Failure {
+  return { ...failureOf('startup-timeout', why), isUnseen: true };
+}
+
 function startupUntilMs(rental: Rental, attempt: Attempt): number {
   return (attempt.createSentAtMs ?? attempt.startedAtMs) + rental.policy.maxStartupMs;
 }
@@ -304,6 +311,7 @@ function becomeReady(rental: Rental, attempt: Attempt): void {
   const { state, request } = rental;
   const nowMs = Date.now();
   attempt.phase = 'ready';
+  attempt.readyAtMs = nowMs;
   state.servingAttempt = attempt.attempt;
   state.readyAtMs ??= nowMs;
   state.lastUsedAtMs = nowMs;

@@ -59,6 +59,8 @@ export class Rental {
   readonly running: CancellationScope;
   /** Teardowns under way, by attempt; all are done before the run ends or continues as new. */
   readonly givingBack = new Map<number, Promise<void>>();
+  /** Notes of machines that are being written; none is under way when the run ends or continues as new. */
+  remembering = 0;
   /** Everything is given back and settled: the run returns its receipt next. */
   isOver = false;
   #published = '';
@@ -212,6 +214,8 @@ export class Rental {
 
   fail(attempt: Attempt, failure: Failure): void {
     attempt.failure = toAttemptFailure(failure);
+    const isHosts = failure.whose === 'host' && failure.blockMachineMs > 0;
+    if (isHosts && failure.isUnseen !== true) attempt.hostFailedAtMs = Date.now();
     if (failure.blockMachineMs > 0) this.state.blockedMachines.push(attempt.choice.machineId);
     this.state.note = failure.message;
   }

@@ -6,6 +6,7 @@ import { failureOf } from '../domain/failure.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
 import { watch } from './policies.ts';
+import { remember } from './remember.ts';
 import type { Rental } from './rental.ts';
 
 /**
@@ -91,6 +92,7 @@ async function giveUp(rental: Rental, serving: Attempt, seen: SuperviseResult): 
   rental.state.servingAttempt = null;
   rental.state.launchUntilMs = Date.now() + rental.policy.launchMs;
   startGivingBack(rental, serving);
+  remember(rental, serving);
   await awaitDelete(serving);
 }
 
@@ -106,6 +108,7 @@ function mayContinueAsNew(rental: Rental): boolean {
     !rental.isEnding &&
     rental.serving !== null &&
     rental.givingBack.size === 0 &&
+    rental.remembering === 0 &&
     !CancellationScope.current().consideredCancelled
   );
 }

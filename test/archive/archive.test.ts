@@ -110,6 +110,23 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('the archive in %s', (kind) => 
     expect(await archive.findReceipt({ session: 'theirs' })).toBeNull();
   });
 
+  it('keeps what happened on machines once, newest first, and no other owner’s', async () => {
+    const place = freshPlace(kind);
+    const archive = open(place);
+    const failed = { machineId: 501, label: 'a', kind: 'cdi-error', atMs: 1_000, servedMs: 0 };
+    const ready = { machineId: 502, label: 'b', kind: 'ready', atMs: 3_000, servedMs: 60_000 };
+    await archive.writeMachineNotes([failed, ready]);
+    await archive.writeMachineNotes([
+      { ...ready, atMs: 9_000 },
+      { ...failed, kind: 'ready', atMs: 2_000 },
+    ]);
+    await archive.writeMachineNotes([]);
+    await open({ ...place, owner: 'strangerxx' }).writeMachineNotes([{ ...failed, machineId: 777 }]);
+    const served = { ...failed, kind: 'ready', atMs: 2_000 };
+    expect(await archive.machineNotes({ sinceMs: 0 })).toEqual([ready, served, failed]);
+    expect(await archive.machineNotes({ sinceMs: 2_000 })).toEqual([ready, served]);
+  });
+
   it('is opened, migrated and written by several at once', async () => {
     const place = freshPlace(kind);
     const several = Array.from({ length: 4 }, () => open(place));

@@ -233,11 +233,24 @@ test('a better tier comes first, whatever the score of a later one', () => {
   expect(candidates[1]?.score).toBeGreaterThan(candidates[0]?.score ?? 1);
 });
 
-test('a machine that failed before stands behind its equal', () => {
+test('a machine that served before comes first, one that failed last, one unknown between', () => {
   const failed = anOffer({ offerId: 1, machineId: 11 });
-  const clean = anOffer({ offerId: 2, machineId: 12 });
-  const need = aNeed({ machineMemory: { 11: { failures: 2 } } });
-  expect(order(rankOffers([failed, clean], need).candidates)).toEqual([2, 1]);
+  const unknown = anOffer({ offerId: 2, machineId: 12 });
+  const proven = anOffer({ offerId: 3, machineId: 13 });
+  const machineMemory = { 11: { factor: 0.3, avoid: null }, 13: { factor: 0.8, avoid: null } };
+  const ranked = rankOffers([failed, unknown, proven], aNeed({ machineMemory }));
+  expect(order(ranked.candidates)).toEqual([3, 2, 1]);
+});
+
+test('a machine remembered as bad is rejected with what is remembered, unless it is asked for by name', () => {
+  const machineMemory = { 11: { factor: 0.2, avoid: 'remembered: cdi-error 2 h ago' } };
+  const offers = [anOffer({ offerId: 1, machineId: 11 })];
+  expect(rankOffers(offers, aNeed({ machineMemory })).rejections).toMatchObject([
+    { reasons: [{ kind: 'remembered', message: 'remembered: cdi-error 2 h ago' }] },
+  ]);
+  expect(order(rankOffers(offers, aNeed({ machineMemory, machines: [11] })).candidates)).toEqual([1]);
+  const both = aNeed({ machineMemory, machines: [11], notMachines: [11] });
+  expect(rankOffers(offers, both).candidates).toEqual([]);
 });
 
 test('equal offers go by price, then by id', () => {
@@ -355,7 +368,9 @@ test('ranking loses no offer and invents none', () => {
 test('tiers stand in their order, and scores fall inside a tier', () => {
   fc.assert(
     fc.property(aMarket, anyWeights, (offers, weights) => {
-      const need = aNeed({ machineMemory: { 3: { failures: 1 }, 7: { failures: 4 } } });
+      const need = aNeed({
+        machineMemory: { 3: { factor: 0.25, avoid: null }, 7: { factor: 0.9, avoid: null } },
+      });
       const { candidates } = rankOffers(offers, need, weights);
       for (const [at, next] of candidates.slice(1).entries()) {
         const before = candidates[at];

@@ -36,6 +36,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     timeline: (order) =>
       script.timeline?.(order) ?? Promise.reject(new Error('The test did not script timeline')),
     hours: script.hours ?? { add: unscripted, list: unscripted, remove: unscripted },
+    machines: script.machines ?? { list: unscripted, forget: unscripted },
     lastReap: () => script.lastReap?.() ?? Promise.resolve(null),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
     costs: (span) => script.costs?.(span) ?? Promise.reject(new Error('The test did not script costs')),

@@ -71,6 +71,7 @@ export function standInActivities(scene: Scene): Partial<Activities> {
       return numbersOf(market.ledger);
     }),
     archiveReceipt: play('archiveReceipt', () => {}),
+    rememberMachines: play('rememberMachines', () => {}),
     auditBooks: () => Promise.reject(new Error('the audit is not on this stage')),
     readAccount: play('readAccount', (market) => market.account),
     searchOffers: play('searchOffers', (market, { blockedMachines }) => {
