@@ -130,6 +130,11 @@ const settings = {
     .default(360)
     .describe('Burn kept back from every budget for drain, destroy and the billing tail of the provider'),
   LEASH_DRAIN_SECONDS: notNegative.default(30).describe('How long teardown waits for requests in flight'),
+  LEASH_GUARD_MINUTES: notNegative
+    .default(15)
+    .describe(
+      'An instance ends itself when its guard has not been heard of by us for so long; at least three health checks; 0: no guard',
+    ),
   LEASH_REAP_INTERVAL_MINUTES: positive.default(5).describe('How often orphans are looked for'),
   LEASH_AUDIT_INTERVAL_MINUTES: positive
     .default(60)
@@ -230,7 +235,17 @@ function soundSettings(
 function rulesAcross(config: Partial<Config>): string[] {
   const { LEASH_RATE_SCALE: rateScale, VASTAI_API_URL: apiUrl } = config;
   const { VASTAI_SESSION_BUDGET_LIMIT: sessionUsd, VASTAI_BUDGET_LIMIT: allUsd } = config;
+  const { LEASH_GUARD_MINUTES: guardMinutes, VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: healthSeconds } = config;
   const problems: string[] = [];
+  if (
+    guardMinutes !== undefined &&
+    healthSeconds !== undefined &&
+    isGuardHasty(guardMinutes, healthSeconds)
+  ) {
+    problems.push(
+      `LEASH_GUARD_MINUTES (${guardMinutes}) is less than three times VASTAI_HEALTH_CHECK_INTERVAL_SECONDS (${healthSeconds}): guards would end healthy instances between two looks; 0 turns them off`,
+    );
+  }
   if (rateScale !== undefined && rateScale < 1 && apiUrl !== undefined && !isLoopback(apiUrl)) {
     problems.push(
       'LEASH_RATE_SCALE below 1 is for simulated markets on this machine only; the real one answers 429',
@@ -245,6 +260,11 @@ function rulesAcross(config: Partial<Config>): string[] {
     );
   }
   return problems;
+}
+
+/** Only supervision's looks keep a guard quiet, and one of them may fail. */
+function isGuardHasty(guardMinutes: number, healthSeconds: number): boolean {
+  return guardMinutes > 0 && guardMinutes * 60 < 3 * healthSeconds;
 }
 
 function issueLine(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {

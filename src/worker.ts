@@ -88,6 +88,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     });
     const activities = createActivities({
       vast,
+      marketUrl: config.VASTAI_API_URL,
       instances: new InstanceBoard(vast),
       offers: new OfferBoard(vast),
       ledger,
@@ -236,6 +237,8 @@ async function readBinding(vast: VastClient, config: Config, installation: Insta
   }
 }
 
+const PULSE_MS = 5_000;
+
 /** When Temporal last answered this process: supervision renews no lease without it. */
 function takePulse(client: Client, stop: AbortSignal): () => number {
   let heardAtMs = Date.now();
@@ -249,7 +252,7 @@ function takePulse(client: Client, stop: AbortSignal): () => number {
         },
         () => undefined,
       );
-      await pause(15_000, undefined, { signal: stop, ref: false }).catch(() => undefined);
+      await pause(PULSE_MS, undefined, { signal: stop, ref: false }).catch(() => undefined);
     }
   };
   void beat();

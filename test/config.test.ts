@@ -57,6 +57,16 @@ describe('settings', () => {
     expect(config.LEASH_SETTLE_SECONDS).toBe(0.5);
   });
 
+  test('refuse a guard that would fire between two health checks, unless it is off', () => {
+    const minutes = (LEASH_GUARD_MINUTES: string) => complaintOf({ LEASH_GUARD_MINUTES });
+    expect(minutes('2.9')).toContain('LEASH_GUARD_MINUTES (2.9) is less than three times');
+    expect(minutes('3')).toBe('');
+    expect(minutes('0')).toBe('');
+    expect(complaintOf({ VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: '600' })).toContain(
+      'LEASH_GUARD_MINUTES (15)',
+    );
+  });
+
   test('left empty count as not set', () => {
     expect(parseConfig({ VASTAI_API_KEY: '', LEASH_PORT: '  ', ADMIN_TOKEN: '' })).toEqual(parseConfig({}));
   });

@@ -1,6 +1,6 @@
 import type { InstanceFacts } from '../domain/attempt.ts';
 import { classifyInstanceState, type Failure, failureOf } from '../domain/failure.ts';
-import { isServing } from '../vllm/probe.ts';
+import { isServing, seesOurCalls } from '../vllm/probe.ts';
 import type { Deps } from './deps.ts';
 import { factsOf } from './instance-facts.ts';
 import { findFailureInLog, saysItServes } from './vllm-log.ts';
@@ -12,6 +12,8 @@ export type ModelOrder = {
   readonly endpoint: string;
   readonly model: string;
   readonly isPooling: boolean;
+  /** A guard watches vLLM's counter of our calls: one that does not move would end a healthy instance. */
+  readonly isGuarded: boolean;
   readonly deadlineMs: number;
   readonly lookMs: number;
   readonly heartbeatMs: number;
@@ -21,6 +23,8 @@ export type ModelResult =
   | { readonly kind: 'ready'; readonly atMs: number; readonly facts: InstanceFacts | null }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly facts: InstanceFacts | null };
 
+/** A counter that did not move so often in a row does not count our calls. */
+const BLIND_LOOKS = 3;
 /** A first look at the log comes when a start should be under way; reading it sooner tells nothing. */
 const LOG_LOOKS_EVERY = 6;
 const PROBE_TIMEOUT_MS = 10_000;
@@ -33,7 +37,13 @@ const PROBE_TIMEOUT_MS = 10_000;
  */
 export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelResult> {
   const key = deps.installation.instanceKey(order.label);
-  const watch: Watch = { facts: null, why: 'it was not asked yet', wasReached: false, looks: 0 };
+  const watch: Watch = {
+    facts: null,
+    why: 'it was not asked yet',
+    wasReached: false,
+    looks: 0,
+    blindLooks: 0,
+  };
   return whileBeating(
     { heartbeatMs: order.heartbeatMs, details: () => ({ endpoint: order.endpoint, last: watch.why }) },
     async () => {
@@ -42,10 +52,12 @@ export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelRe
           timeoutMs: PROBE_TIMEOUT_MS,
           isPooling: order.isPooling,
         });
-        if (readiness.kind === 'serving') return { kind: 'ready', atMs: Date.now(), facts: watch.facts };
-        if (readiness.kind === 'unauthorized') watch.why = 'the port answers, but refuses our key';
+        if (readiness.kind === 'serving') {
+          const answer = await judgeGuard(order, key, watch);
+          if (answer !== null) return answer;
+        } else if (readiness.kind === 'unauthorized') watch.why = 'the port answers, but refuses our key';
         else watch.why = readiness.why;
-        watch.wasReached ||= readiness.kind === 'unauthorized' || readiness.wasAnswered;
+        watch.wasReached ||= readiness.kind !== 'not-serving' || readiness.wasAnswered;
         watch.looks += 1;
 
         const failure = await fatalSign(deps, order, watch);
@@ -65,7 +77,21 @@ type Watch = {
   /** Whether anything at all has answered at the port. */
   wasReached: boolean;
   looks: number;
+  /** In a row: it served, and its counter of our calls stood still. */
+  blindLooks: number;
 };
+
+/** A model that serves is READY once its guard can see us; null while that is not known. */
+async function judgeGuard(order: ModelOrder, key: string, watch: Watch): Promise<ModelResult | null> {
+  const ready: ModelResult = { kind: 'ready', atMs: Date.now(), facts: watch.facts };
+  if (!order.isGuarded) return ready;
+  const sight = await seesOurCalls(order.endpoint, key, { timeoutMs: PROBE_TIMEOUT_MS });
+  if (sight.kind === 'counts') return { ...ready, atMs: Date.now() };
+  watch.why = sight.why;
+  watch.blindLooks = sight.kind === 'blind' ? watch.blindLooks + 1 : 0;
+  if (watch.blindLooks < BLIND_LOOKS) return null;
+  return { kind: 'failed', failure: failureOf('guard-blind', sight.why), facts: watch.facts };
+}
 
 /** At the deadline: vLLM's own word, else whether its port or its start is to blame. */
 async function whyNotReady(deps: Deps, order: ModelOrder, watch: Watch): Promise<Failure> {

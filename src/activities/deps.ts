@@ -10,6 +10,8 @@ import type { OfferBoard } from './offer-board.ts';
 /** What activities are bound to: the outside world, once per worker process. */
 export type Deps = {
   readonly vast: VastClient;
+  /** Base URL of the market, which an instance's guard calls too. */
+  readonly marketUrl: string;
   readonly instances: InstanceBoard;
   readonly offers: OfferBoard;
   readonly ledger: LedgerCaller;

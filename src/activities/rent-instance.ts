@@ -1,7 +1,9 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { classifyCreateRefusal } from '../domain/failure.ts';
 import { labelsOf } from '../domain/instance.ts';
+import { parseLabel } from '../domain/label.ts';
 import type { CreateResult } from '../domain/market.ts';
+import type { GuardTerms } from '../vllm/guard-script.ts';
 import { composeLaunch } from '../vllm/launch-script.ts';
 import { noteAnsweredUpdate, spendGrantUpdate } from '../workflows/messages.ts';
 import type { Deps } from './deps.ts';
@@ -22,6 +24,8 @@ export type RentOrder = {
   readonly bidUsdPerHour: number | null;
   /** What the offer must still satisfy when the order had to wait long for its turn. */
   readonly usdPerHour: number;
+  /** Null: nothing but us ends the instance. */
+  readonly guard: { readonly bootMs: number; readonly silenceMs: number } | null;
 };
 
 export type RentResult = CreateResult & { readonly sentAtMs: number };
@@ -72,6 +76,7 @@ async function sendCreate(deps: Deps, order: RentOrder, deadlineMs: number): Pro
     apiKey: deps.installation.instanceKey(order.label),
     label: order.label,
     ...(deps.secrets.hfToken === undefined ? {} : { hfToken: deps.secrets.hfToken }),
+    ...guardTerms(deps, order),
   });
   try {
     return await deps.vast.createInstance(
@@ -92,6 +97,13 @@ async function sendCreate(deps: Deps, order: RentOrder, deadlineMs: number): Pro
     if (error instanceof GrantNotOurs) return error.result;
     throw error;
   }
+}
+
+/** What the label's expiry leaves from now on is the longest that an instance may live, whoever renews its lease. */
+function guardTerms({ marketUrl }: Deps, { guard, label }: RentOrder): { guard?: GuardTerms } {
+  const expiresAtSec = parseLabel(label)?.expiresAtSec;
+  if (guard === null || guard === undefined || expiresAtSec === undefined) return {};
+  return { guard: { ...guard, apiUrl: marketUrl, lifeMs: expiresAtSec * 1_000 - Date.now() } };
 }
 
 /** Why nothing may be sent; carried out of the client as an error because that is how it is told to stop. */

@@ -14,6 +14,10 @@ export type Policy = {
   readonly teardownMarginMs: number;
   readonly drainMs: number;
   readonly healthIntervalMs: number;
+  /** How long an instance's guard lets its lease go without renewal; 0: no guard. Absent in sessions older than it. */
+  readonly guardMs?: number;
+  /** Supervision renews no lease once Temporal has been silent to its process for so long. */
+  readonly temporalSilenceMs?: number;
   readonly autoDestroyOnError: boolean;
   readonly searchTimeoutMs: number;
   readonly searchRetriesMax: number;
@@ -44,6 +48,7 @@ export type PolicySettings = {
   readonly LEASH_TEARDOWN_MARGIN_SECONDS: number;
   readonly LEASH_DRAIN_SECONDS: number;
   readonly VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: number;
+  readonly LEASH_GUARD_MINUTES: number;
   readonly VASTAI_AUTO_DESTROY_ON_ERROR: boolean;
   readonly VASTAI_SEARCH_TIMEOUT_SECONDS: number;
   readonly VASTAI_MAX_SEARCH_RETRIES: number;
@@ -66,6 +71,8 @@ export function policyOf(settings: PolicySettings): Policy {
     teardownMarginMs: settings.LEASH_TEARDOWN_MARGIN_SECONDS * SECOND,
     drainMs: settings.LEASH_DRAIN_SECONDS * SECOND,
     healthIntervalMs,
+    guardMs: settings.LEASH_GUARD_MINUTES * MINUTE,
+    temporalSilenceMs: 2 * MINUTE,
     autoDestroyOnError: settings.VASTAI_AUTO_DESTROY_ON_ERROR,
     searchTimeoutMs: settings.VASTAI_SEARCH_TIMEOUT_SECONDS * SECOND,
     searchRetriesMax: settings.VASTAI_MAX_SEARCH_RETRIES,

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { refusedVllmArgs } from '../domain/vllm-args.ts';
 import { bashWord } from './bash-words.ts';
+import { GUARD_BLOCK, type GuardTerms, guardEnvironment } from './guard-script.ts';
 
 /** What starts one instance's model server. */
 export type LaunchOptions = {
@@ -16,6 +17,8 @@ export type LaunchOptions = {
   readonly port?: number;
   readonly hfToken?: string;
   readonly tls?: { readonly certificatePem: string; readonly keyPem: string };
+  /** Without it nothing ends the instance but us. */
+  readonly guard?: GuardTerms;
 };
 
 /** The script that Vast runs at every start of the container, and the environment it needs. */
@@ -51,12 +54,13 @@ export function composeLaunch(options: LaunchOptions): Launch {
   return launch;
 }
 
-/** What must run beside the server, such as a guard, belongs between the preparations and the `exec`. */
+/** The guard comes first: it must watch even where what follows fails. */
 function composeScript(options: LaunchOptions): string {
   const blocks = [
     '#!/bin/bash',
     // Not `set -u`: the image's own start-up files are not ours to judge.
     'set -e',
+    ...(options.guard === undefined ? [] : [GUARD_BLOCK]),
     ...(options.tls === undefined ? [] : [WRITE_TLS_FILES]),
     FIND_VLLM,
     `exec ${serveWords(options).join(' ')}`,
@@ -98,10 +102,11 @@ function serveWords({ servedName, modelToLoad, vllmArgs, port = 8000, tls }: Lau
   ];
 }
 
-function composeEnvironment({ apiKey, label, hfToken, tls }: LaunchOptions): Record<string, string> {
+function composeEnvironment({ apiKey, label, hfToken, tls, guard }: LaunchOptions): Record<string, string> {
   return {
     VLLM_API_KEY: apiKey,
     LEASH_LABEL: label,
+    ...(guard === undefined ? {} : guardEnvironment(guard, { isTls: tls !== undefined })),
     ...(hfToken === undefined ? {} : { HF_TOKEN: hfToken }),
     ...(tls === undefined
       ? {}

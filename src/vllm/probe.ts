@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Exchange, exchange, type ProbeOptions } from './exchange.ts';
-import { toUsage, type UsageReading } from './usage.ts';
+import { countModelsCalls, toUsage, type UsageReading } from './usage.ts';
 
 export type { ProbeOptions } from './exchange.ts';
 
@@ -96,6 +96,45 @@ export async function readUsage(endpoint: string, options: ProbeOptions): Promis
   if (answer.kind === 'no-answer') return { kind: 'unreadable', why: answer.why };
   if (answer.status !== 200) return { kind: 'unreadable', why: `/metrics answers ${answer.status}` };
   return toUsage(answer.text);
+}
+
+/** Whether a guard at the instance could tell that we called. */
+export type GuardSight =
+  | { readonly kind: 'counts' }
+  | { readonly kind: 'blind'; readonly why: string }
+  /** It could not be read now: that says nothing of the image. */
+  | { readonly kind: 'unreadable'; readonly why: string };
+
+/** Calls `/v1/models` between two readings of the counter that the instance's guard goes by, which must move. */
+export async function seesOurCalls(
+  endpoint: string,
+  key: string,
+  options: ProbeOptions,
+): Promise<GuardSight> {
+  const before = await readModelsCalls(endpoint, options);
+  if (before.kind !== 'read') return before;
+  const answer = await askModels(endpoint, key, options);
+  if (answer.kind !== 'models')
+    return { kind: 'unreadable', why: '/v1/models did not answer between two looks' };
+  const after = await readModelsCalls(endpoint, options);
+  if (after.kind !== 'read') return after;
+  if (after.calls !== before.calls) return { kind: 'counts' };
+  return {
+    kind: 'blind',
+    why: `http_requests_total of GET /v1/models stood at ${after.calls} before and after a call`,
+  };
+}
+
+async function readModelsCalls(
+  endpoint: string,
+  options: ProbeOptions,
+): Promise<{ kind: 'read'; calls: number } | Extract<GuardSight, { why: string }>> {
+  const answer = await exchange({ endpoint, path: '/metrics' }, options);
+  if (answer.kind === 'no-answer') return { kind: 'unreadable', why: answer.why };
+  // An image without the page counts nothing, now or later.
+  if (answer.status === 404) return { kind: 'blind', why: '/metrics answers 404' };
+  if (answer.status !== 200) return { kind: 'unreadable', why: `/metrics answers ${answer.status}` };
+  return { kind: 'read', calls: countModelsCalls(answer.text) };
 }
 
 const TOKEN_TIMEOUT_MS = 60_000;

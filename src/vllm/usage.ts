@@ -1,4 +1,4 @@
-import { parseMetrics, sumOf } from './metrics.ts';
+import { parseMetrics, type Sample, sumOf } from './metrics.ts';
 
 /** How much one vLLM process has been used, by its own counters, which begin at zero with the process. */
 export type Usage = {
@@ -34,10 +34,7 @@ export function toUsage(metricsText: string): UsageReading {
       why: 'the metrics page has no counts of requests (vllm:request_success_total)',
     };
   }
-  const countOf = (name: string, labels = {}): number => {
-    const sum = sumOf(samples, name, labels);
-    return isCount(sum) ? sum : 0;
-  };
+  const countOf = (name: string) => countIn(samples, name);
   return {
     kind: 'usage',
     requestsFinished,
@@ -46,8 +43,21 @@ export function toUsage(metricsText: string): UsageReading {
     promptTokens: countOf('vllm:prompt_tokens_total'),
     generationTokens: countOf('vllm:generation_tokens_total'),
     processStartedAtSec: sumOf(samples, 'process_start_time_seconds'),
-    modelsCalls: countOf('http_requests_total', { handler: '/v1/models', status: '2xx' }),
+    modelsCalls: countIn(samples, 'http_requests_total', LEASE),
   };
+}
+
+/** How often `GET /v1/models` was answered, which is what an instance's guard goes by; 0 where it is not counted. */
+export function countModelsCalls(metricsText: string): number {
+  return countIn(parseMetrics(metricsText), 'http_requests_total', LEASE);
+}
+
+/** GET alone: a browser's preflight is answered 200 to everybody, key or not. */
+const LEASE = { handler: '/v1/models', method: 'GET', status: '2xx' };
+
+function countIn(samples: readonly Sample[], name: string, labels = {}): number {
+  const sum = sumOf(samples, name, labels);
+  return isCount(sum) ? sum : 0;
 }
 
 /**

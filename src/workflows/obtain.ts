@@ -160,6 +160,7 @@ async function sendCreate(rental: Rental, attempt: Attempt): Promise<RentResult>
       vllmArgs: choice.vllmArgs,
       bidUsdPerHour: choice.bidUsdPerHour,
       usdPerHour: choice.usdPerHour,
+      guard: guardOf(rental),
     });
   } catch (error) {
     // Cancelled: teardown finds out by label whether anything was sent, and the session is ending anyway.
@@ -170,6 +171,12 @@ async function sendCreate(rental: Rental, attempt: Attempt): Promise<RentResult>
     }
     return { kind: 'unknown', message: 'The create was not answered.', sentAtMs: Date.now() };
   }
+}
+
+/** Fixed with the session's policy: a setting changed later changes no instance that runs. */
+function guardOf({ policy }: Rental): { bootMs: number; silenceMs: number } | null {
+  const silenceMs = policy.guardMs ?? 0;
+  return silenceMs > 0 ? { bootMs: policy.maxStartupMs, silenceMs } : null;
 }
 
 /** Certain from the ledger when the grant was never spent; otherwise the market is asked by label until it settles. */
@@ -278,6 +285,7 @@ async function startModel(rental: Rental, attempt: Attempt): Promise<Failure | n
       endpoint: attempt.endpoint,
       model: request.model,
       isPooling: attempt.choice.isPooling,
+      isGuarded: guardOf(rental) !== null,
       deadlineMs,
       lookMs: policy.bootLookMs,
       heartbeatMs: policy.heartbeatMs,
