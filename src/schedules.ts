@@ -1,9 +1,11 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Config } from './config.ts';
+import { policyOf } from './domain/policy.ts';
 import type { Installation } from './installation.ts';
 import { withDeadline } from './temporal/connection.ts';
 import type { AuditInput } from './workflows/audit-budget.ts';
 import { AUDIT_SCHEDULE_ID, REAP_SCHEDULE_ID, TASK_QUEUES } from './workflows/ids.ts';
+import type { ReapInput } from './workflows/reap-orphans.ts';
 
 type Scheduled = {
   readonly id: string;
@@ -16,6 +18,8 @@ type Scheduled = {
 
 const CALL_MS = 20_000;
 const EVERY_MS_MIN = 1_000;
+/** A run that comes a little early is still the next one. */
+const SUSPECT_SHARE = 0.8;
 
 /** The safety nets: what they do is in their workflows. The reaper runs at every worker start as well. */
 export async function ensureSchedules(
@@ -25,11 +29,14 @@ export async function ensureSchedules(
 ): Promise<void> {
   const unknownMax = config.LEASH_REAP_MAX;
   const audit: AuditInput = { owner, unknownMax, tailMs: config.LEASH_BILLING_TAIL_SECONDS * 1_000 };
+  const { settleMs, absenceGapMs } = policyOf(config);
+  const suspectMs = config.LEASH_REAP_INTERVAL_MINUTES * 60_000 * SUSPECT_SHARE;
+  const reap: ReapInput = { owner, unknownMax, settleMs, absenceGapMs, suspectMs };
   await ensureSchedule(client, {
     id: REAP_SCHEDULE_ID,
     workflowType: 'reapOrphans',
     everyMinutes: config.LEASH_REAP_INTERVAL_MINUTES,
-    args: [{ owner, unknownMax }],
+    args: [reap],
     atStart: true,
   });
   await ensureSchedule(client, {

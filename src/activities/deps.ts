@@ -3,6 +3,7 @@ import type { Archive } from '../archive/archive.ts';
 import type { ScoreWeights } from '../domain/ranking.ts';
 import type { Installation } from '../installation.ts';
 import type { VastClient } from '../vast/client.ts';
+import type { DestroyBoard } from './destroy-board.ts';
 import type { InstanceBoard } from './instance-board.ts';
 import type { LedgerCaller } from './ledger-caller.ts';
 import type { OfferBoard } from './offer-board.ts';
@@ -13,6 +14,7 @@ export type Deps = {
   /** Base URL of the market, which an instance's guard calls too. */
   readonly marketUrl: string;
   readonly instances: InstanceBoard;
+  readonly destroys: DestroyBoard;
   readonly offers: OfferBoard;
   readonly ledger: LedgerCaller;
   readonly temporal: Client;

@@ -19,7 +19,7 @@ const READING_MS = 3_000;
  */
 export async function destroyInstance(deps: Deps, order: { instanceId: number }): Promise<DestroyAnswer> {
   const lastSeen = await lastReading(deps, order.instanceId);
-  const result = await deps.vast.destroyInstance(order.instanceId, { deadlineMs: Date.now() + 20_000 });
+  const result = await deps.destroys.destroy(order.instanceId);
   if (result.kind === 'refused') {
     throw ApplicationFailure.create({
       type: 'destroy-refused',

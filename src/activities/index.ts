@@ -20,46 +20,62 @@ import { planOffers } from './plan-offers.ts';
 import { readAccount } from './read-account.ts';
 import { readCharges } from './read-charges.ts';
 import { readLog } from './read-log.ts';
-import { describeSessions, type SurveyOrder, settleTerminated, surveyInstances } from './reap.ts';
+import {
+  describeSessions,
+  findIdleVolumes,
+  restoreLabel,
+  type SurveyOrder,
+  settleTerminated,
+  surveyInstances,
+} from './reap.ts';
 import { rentInstance } from './rent-instance.ts';
 import { searchOffers } from './search-offers.ts';
 import { startSession } from './start-session.ts';
 import { superviseInstance } from './supervise-instance.ts';
+import { whileAlive } from './watching.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
 /** Every activity, bound to the outside world. */
 export function createActivities(deps: Deps) {
   return {
-    reserveBudget: bind(deps, reserveBudget),
-    grantAttempt: bind(deps, grantAttempt),
-    callOffAttempt: bind(deps, callOffAttempt),
-    noteAnswered: bind(deps, noteAnswered),
-    endAttempt: bind(deps, endAttempt),
-    closeReservation: bind(deps, closeReservation),
-    readAccount: () => readAccount(deps),
+    reserveBudget: bindShort(deps, reserveBudget),
+    grantAttempt: bindShort(deps, grantAttempt),
+    callOffAttempt: bindShort(deps, callOffAttempt),
+    noteAnswered: bindShort(deps, noteAnswered),
+    endAttempt: bindShort(deps, endAttempt),
+    closeReservation: bindShort(deps, closeReservation),
+    readAccount: () => whileAlive(() => readAccount(deps)),
     searchOffers: bind(deps, searchOffers),
     planOffers: bind(deps, planOffers),
     rentInstance: bind(deps, rentInstance),
-    findByLabel: bind(deps, findByLabel),
+    findByLabel: bindShort(deps, findByLabel),
     awaitRunning: bind(deps, awaitRunning),
     awaitModel: bind(deps, awaitModel),
     superviseInstance: bind(deps, superviseInstance),
     awaitDrained: bind(deps, awaitDrained),
-    destroyInstance: bind(deps, destroyInstance),
-    confirmGone: bind(deps, confirmGone),
-    readCharges: bind(deps, readCharges),
-    readLog: bind(deps, readLog),
-    startSession: bind(deps, startSession),
-    archiveReceipt: bind(deps, archiveReceipt),
-    rememberMachines: bind(deps, rememberMachines),
-    auditBooks: bind(deps, auditBooks),
-    surveyInstances: (order?: SurveyOrder) => surveyInstances(deps, order),
-    describeSessions: bind(deps, describeSessions),
-    settleTerminated: bind(deps, settleTerminated),
+    destroyInstance: bindShort(deps, destroyInstance),
+    confirmGone: bindShort(deps, confirmGone),
+    readCharges: bindShort(deps, readCharges),
+    readLog: bindShort(deps, readLog),
+    startSession: bindShort(deps, startSession),
+    archiveReceipt: bindShort(deps, archiveReceipt),
+    rememberMachines: bindShort(deps, rememberMachines),
+    auditBooks: bindShort(deps, auditBooks),
+    surveyInstances: (order?: SurveyOrder) => whileAlive(() => surveyInstances(deps, order)),
+    findIdleVolumes: () => whileAlive(() => findIdleVolumes(deps)),
+    restoreLabel: bindShort(deps, restoreLabel),
+    describeSessions: bindShort(deps, describeSessions),
+    settleTerminated: bindShort(deps, settleTerminated),
   };
 }
 
+/** One that beats by itself, with details worth seeing. */
 function bind<Order, Answer>(deps: Deps, activity: (deps: Deps, order: Order) => Promise<Answer>) {
   return (order: Order): Promise<Answer> => activity(deps, order);
+}
+
+/** One that says no more than that it is still at work: the death of its worker is noticed before its time is up. */
+function bindShort<Order, Answer>(deps: Deps, activity: (deps: Deps, order: Order) => Promise<Answer>) {
+  return (order: Order): Promise<Answer> => whileAlive(() => activity(deps, order));
 }

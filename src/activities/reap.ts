@@ -1,10 +1,10 @@
 import { log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { labelsOf } from '../domain/instance.ts';
+import { type Instance, labelsOf } from '../domain/instance.ts';
 import { ownerPrefix, parseLabel } from '../domain/label.ts';
 import { reservationKey } from '../domain/ledger.ts';
 import { labelOfOwner, REAP_GRACE_MS, type ReaperInstance, type SessionFacts } from '../domain/reaping.ts';
-import { sessionWorkflowId } from '../workflows/ids.ts';
+import { REAP_SCHEDULE_ID, sessionWorkflowId } from '../workflows/ids.ts';
 import { closeUpdate, ledgerQuery, type SessionMemo } from '../workflows/messages.ts';
 import { archiveTerminated } from './archive-receipt.ts';
 import type { Deps } from './deps.ts';
@@ -18,10 +18,33 @@ export type Survey = {
     readonly usdPerHour: number | null;
   }[];
   /** Sessions whose reservation is still open in the ledger, with or without an instance. */
-  readonly openReservations: readonly { readonly session: string; readonly run: string }[];
+  readonly openReservations: readonly OpenReservation[];
+  /** Whoever's they are: stopped, they serve nobody and go on billing their disk. */
+  readonly stopped: readonly IdleBilling[];
+  /** What the newest finished run of the schedule found under unknown sessions, and since when, epoch ms. */
+  readonly suspectSinceMs: Readonly<Record<string, number>>;
+};
+
+export type OpenReservation = {
+  readonly session: string;
+  readonly run: string;
+  /** When a create of it went out that nobody has answered yet, epoch ms: absence proves nothing for a while. */
+  readonly unansweredSinceMs: number | null;
+};
+
+/** What costs money and does nothing for it. */
+export type IdleBilling = {
+  readonly kind: 'instance' | 'volume';
+  readonly id: number;
+  readonly label: string | null;
+  readonly usdPerHour: number | null;
 };
 
 const DESCRIBE_DEADLINE_MS = 15_000;
+const VOLUMES_MS = 20_000;
+const LABEL_MS = 20_000;
+const IDLE_SHOWN_MAX = 50;
+const RUNS_LOOKED_AT = 20;
 
 /** Whose instances are meant; left out, our own. */
 export type SurveyOrder = { readonly owner?: string };
@@ -29,7 +52,7 @@ export type SurveyOrder = { readonly owner?: string };
 /** Everything of ours on the market, by one complete list; a failed page ends the run. */
 export async function surveyInstances(deps: Deps, order: SurveyOrder = {}): Promise<Survey> {
   const owner = order.owner ?? deps.installation.owner;
-  const openKeys = await openKeysOf(deps);
+  const reservations = await openReservationsOf(deps);
   const { instances, askedAtMs } = await deps.instances.look(Date.now());
   const ours = instances
     .filter((instance) => labelOfOwner(instance, owner) !== null)
@@ -46,17 +69,72 @@ export async function surveyInstances(deps: Deps, order: SurveyOrder = {}): Prom
       ? []
       : [{ instanceId: instance.instanceId, label: text, usdPerHour: instance.usdPerHour }];
   });
-  const openReservations = openKeys.flatMap((key) => {
+  const openReservations = reservations.flatMap(({ key, unansweredSinceMs }) => {
     const [keyOwner, session, run] = key.split(':');
-    return keyOwner === owner && session !== undefined && run !== undefined ? [{ session, run }] : [];
+    const isOurs = keyOwner === owner && session !== undefined && run !== undefined;
+    return isOurs ? [{ session, run, unansweredSinceMs }] : [];
   });
-  return { ours, expiredOfOthers, openReservations };
+  const suspectSinceMs = await lastSuspects(deps);
+  return { ours, expiredOfOthers, openReservations, stopped: stoppedOf(instances), suspectSinceMs };
+}
+
+/** By what Temporal lists, since a run that was triggered (every worker's start does) is not given the result before it. */
+async function lastSuspects(deps: Deps): Promise<Survey['suspectSinceMs']> {
+  const query = "WorkflowType = 'reapOrphans' AND ExecutionStatus = 'Completed'";
+  let looked = 0;
+  for await (const { workflowId, runId } of deps.temporal.workflow.list({
+    query,
+    pageSize: RUNS_LOOKED_AT,
+  })) {
+    looked += 1;
+    if (looked > RUNS_LOOKED_AT) break;
+    // A person's runs may mean another owner, and come in any number.
+    if (workflowId.startsWith(`${REAP_SCHEDULE_ID}/`)) continue;
+    const handle = deps.temporal.workflow.getHandle(workflowId, runId);
+    const result: { suspectSinceMs?: Survey['suspectSinceMs'] } = await deps.temporal.withDeadline(
+      Date.now() + DESCRIBE_DEADLINE_MS,
+      () => handle.result(),
+    );
+    return result.suspectSinceMs ?? {};
+  }
+  return {};
+}
+
+function stoppedOf(instances: readonly Instance[]): IdleBilling[] {
+  return instances
+    .filter(({ intendedStatus, actualStatus }) => intendedStatus === 'stopped' || actualStatus === 'exited')
+    .slice(0, IDLE_SHOWN_MAX)
+    .map(({ instanceId, label, storageUsdPerHour }) => ({
+      kind: 'instance',
+      id: instanceId,
+      label,
+      usdPerHour: storageUsdPerHour,
+    }));
+}
+
+/** Volumes of the account: they outlive every instance. Throws when the list cannot be had. */
+export async function findIdleVolumes(deps: Deps): Promise<IdleBilling[]> {
+  const volumes = await deps.vast.listVolumes({ deadlineMs: Date.now() + VOLUMES_MS });
+  return volumes
+    .slice(0, IDLE_SHOWN_MAX)
+    .map(({ volumeId, label, usdPerHour }) => ({ kind: 'volume', id: volumeId, label, usdPerHour }));
+}
+
+/** Puts our label back on an instance where somebody has changed it in the console. */
+export async function restoreLabel(
+  deps: Deps,
+  { instanceId, label }: { instanceId: number; label: string },
+): Promise<void> {
+  await deps.vast.labelInstance(instanceId, label, { deadlineMs: Date.now() + LABEL_MS });
 }
 
 /** A ledger that is gone has nothing to settle; it is opened again by whoever needs money next. */
-async function openKeysOf(deps: Deps): Promise<readonly string[]> {
+async function openReservationsOf(
+  deps: Deps,
+): Promise<{ readonly key: string; readonly unansweredSinceMs: number | null }[]> {
   try {
-    return (await deps.ledger.read(ledgerQuery)).openKeys;
+    const { openKeys, unansweredSinceMs = {} } = await deps.ledger.read(ledgerQuery);
+    return openKeys.map((key) => ({ key, unansweredSinceMs: unansweredSinceMs[key] ?? null }));
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return [];
     throw error;

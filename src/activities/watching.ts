@@ -19,6 +19,18 @@ export async function whileBeating<Result>(
   }
 }
 
+const ALIVE_MS = 4_000;
+
+/** Runs a short activity under a heartbeat that says nothing; one that is over before the first beat sends none. */
+export async function whileAlive<Result>(act: () => Promise<Result>): Promise<Result> {
+  const beat = setInterval(() => heartbeat(), ALIVE_MS);
+  try {
+    return await act();
+  } finally {
+    clearInterval(beat);
+  }
+}
+
 /** Waits, and throws at once when the activity is cancelled. */
 export function rest(ms: number): Promise<void> {
   return pause(Math.max(1, ms), undefined, { signal: cancellationSignal() });

@@ -193,6 +193,16 @@ export const reapAnswer = z.object({
   expired_of_others: z
     .array(z.object({ instance_id: z.number(), label: z.string(), usd_per_hour: usd.nullable() }))
     .describe('Instances of other owners past the expiry of their label: shown, never touched'),
+  idle: z
+    .array(
+      z.object({
+        kind: z.enum(['instance', 'volume']),
+        id: z.number(),
+        label: z.string().nullable(),
+        usd_per_hour: usd.nullable(),
+      }),
+    )
+    .describe('Stopped instances and volumes of the account, whoever’s: they go on billing'),
 });
 
 export const problemAnswer = z.object({

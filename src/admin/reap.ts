@@ -15,7 +15,7 @@ export const reapRoutes =
     });
   };
 
-function presentReap({ found, destroyed, left, dryRun, expiredOfOthers }: ReapReport): ReapAnswer {
+function presentReap({ found, destroyed, left, dryRun, expiredOfOthers, idle = [] }: ReapReport): ReapAnswer {
   const present = ({ instanceId, label, why }: ReapReport['left'][number]) => ({
     instance_id: instanceId,
     label,
@@ -31,6 +31,7 @@ function presentReap({ found, destroyed, left, dryRun, expiredOfOthers }: ReapRe
       label,
       usd_per_hour: usdPerHour,
     })),
+    idle: idle.map(({ kind, id, label, usdPerHour }) => ({ kind, id, label, usd_per_hour: usdPerHour })),
   };
 }
 

@@ -45,7 +45,7 @@ export function reapCommand(): Command {
 
 /** What was found, and what became of each. */
 export function reapText(answer: ReapAnswer, { width }: { width: number }): string[] {
-  const { found, destroyed, left, dry_run: isDryRun, expired_of_others: others } = answer;
+  const { found, destroyed, left, dry_run: isDryRun, expired_of_others: others, idle } = answer;
   const word = isDryRun ? 'would be destroyed' : 'destroyed';
   const rows = [
     ...destroyed.map(({ instance_id, label, why }) => [String(instance_id), word, why, label]),
@@ -57,6 +57,10 @@ export function reapText(answer: ReapAnswer, { width }: { width: number }): stri
     ...others.map(
       ({ instance_id, label, usd_per_hour: price }) =>
         `Instance ${instance_id} (${price === null ? 'price unknown' : usdPerHour(price)}) of another owner is past its expiry: ${label}. If that home is lost: leash reap --owner ${label.split('.')[1]}`,
+    ),
+    ...idle.map(
+      ({ kind, id, label, usd_per_hour: price }) =>
+        `${kind === 'volume' ? 'Volume' : 'Stopped instance'} ${id}${label === null ? '' : ` (${label})`} goes on billing ${price === null ? 'at a price not told' : usdPerHour(price)}.`,
     ),
   ];
 }

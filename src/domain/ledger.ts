@@ -47,6 +47,8 @@ export type BookedAttempt = {
   readonly sinceMs: number;
   /** The create has been taken up by somebody. */
   readonly isSpent: boolean;
+  /** When it was, epoch ms; missing in bookings of 0.1.0. */
+  readonly spentAtMs?: number;
   /** The create was answered or called off: the machine is free for others. */
   readonly isAnswered: boolean;
   /** Called off before anybody took its create up: none was sent, nor ever will be. */
@@ -175,16 +177,32 @@ export function grant(
 /** The last word before a create is sent: true for exactly one caller, ever. */
 export function spendGrant(
   state: LedgerState,
-  want: { readonly key: string; readonly attempt: number },
+  want: { readonly key: string; readonly attempt: number; readonly nowMs: number },
 ): Step<SpendAnswer> {
   const booked = state.reservations[want.key]?.attempts[want.attempt];
   if (booked === undefined || booked.isAnswered)
     return { state, answer: { kind: booked === undefined ? 'no-grant' : 'spent-before' } };
   if (booked.isSpent) return { state, answer: { kind: 'spent-before' } };
   return {
-    state: withAttempt(state, want.key, want.attempt, { ...booked, isSpent: true }),
+    state: withAttempt(state, want.key, want.attempt, {
+      ...booked,
+      isSpent: true,
+      spentAtMs: want.nowMs,
+    }),
     answer: { kind: 'spent-now' },
   };
+}
+
+/** By reservation, when its newest create went out that nobody has answered or called off yet, epoch ms. */
+export function unansweredCreates({ reservations }: LedgerState): Record<string, number> {
+  const unanswered: Record<string, number> = {};
+  for (const [key, { attempts }] of Object.entries(reservations)) {
+    const sentAtMs = Object.values(attempts)
+      .filter(({ isSpent, isAnswered }) => isSpent && !isAnswered)
+      .map(({ spentAtMs, sinceMs }) => spentAtMs ?? sinceMs);
+    if (sentAtMs.length > 0) unanswered[key] = Math.max(...sentAtMs);
+  }
+  return unanswered;
 }
 
 /** Calls an attempt off for good, unless its create may have been sent: then the market has to be asked. */

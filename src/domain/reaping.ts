@@ -28,6 +28,8 @@ export type ReaperVerdict = {
   readonly usdPerHour: number | null;
   readonly action: 'keep' | 'destroy' | 'report';
   readonly why: string;
+  /** Somebody changed the label in the console; the environment still says whose it is. */
+  readonly isRelabelled: boolean;
   /** Proven dead: no ceiling. An unknown session's instance counts against `LEASH_REAP_MAX`. */
   readonly isProven: boolean;
 };
@@ -62,7 +64,9 @@ export function judgeInstances(
       nowMs: known.nowMs,
     });
     const { instanceId, usdPerHour } = instance;
-    return [{ instanceId, label: text, session: parsed.session, run: parsed.run, usdPerHour, ...decided }];
+    const isRelabelled = instance.label !== text;
+    const { session, run } = parsed;
+    return [{ instanceId, label: text, session, run, usdPerHour, isRelabelled, ...decided }];
   });
 }
 
@@ -83,6 +87,7 @@ export function judgeLeftBehind(
     return [
       {
         ...{ instanceId, label: label.text, session, run, usdPerHour, isProven: true },
+        isRelabelled: instance.label !== label.text,
         action: isExpired ? 'destroy' : 'keep',
         why: isExpired
           ? 'its label has expired'

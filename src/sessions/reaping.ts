@@ -19,15 +19,15 @@ const REAP_MS = 90_000;
 export async function reapNow(context: Context, { dryRun, owner }: ReapOrder): Promise<ReapReport> {
   const { installation, config, policy } = context;
   const otherOwner = owner === installation.owner ? null : owner;
+  const { settleMs, absenceGapMs } = { ...policyOf(config), ...policy };
   const input: ReapInput = {
     owner: installation.owner,
     unknownMax: config.LEASH_REAP_MAX,
     dryRun,
-    asked: {
-      owner: otherOwner,
-      suspects: otherOwner === null ? await suspectsOfLastRun(context) : [],
-      absenceGapMs: policy?.absenceGapMs ?? policyOf(config).absenceGapMs,
-    },
+    settleMs,
+    absenceGapMs,
+    suspectMs: 0,
+    asked: { owner: otherOwner },
   };
   return askByWorkflow<ReapReport>(context, {
     workflowType: 'reapOrphans',
@@ -37,12 +37,6 @@ export async function reapNow(context: Context, { dryRun, owner }: ReapOrder): P
     summary: `asked for by a person${dryRun ? ', as a dry run' : ''}${otherOwner === null ? '' : `, for owner ${otherOwner}`}`,
     tried: 'look for orphans',
   });
-}
-
-/** None where it cannot be had, which leaves unknown ones to the next run. */
-async function suspectsOfLastRun(context: Context): Promise<readonly number[]> {
-  const last = await lastRun(context).catch(() => null);
-  return last?.report.suspects ?? [];
 }
 
 export type LastReap = {

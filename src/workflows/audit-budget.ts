@@ -29,15 +29,15 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
     unknownMax: input.unknownMax,
   });
   const doomed = verdicts.filter(({ action }) => action === 'destroy');
-  const answers = await Promise.all(
-    doomed.map(async ({ instanceId, label, why }) => {
-      log.warn('destroying an instance that is charged for and nobody wants', { instanceId, label, why });
-      const { kind } = await destroy({ summary: `destroy ${instanceId}: ${why}` }).destroyInstance({
-        instanceId,
-      });
-      return { instanceId, label, why, kind };
-    }),
-  );
+  const answers = [];
+  // One by one: an answer to many together does not say which of them were gone already.
+  for (const { instanceId, label, why } of doomed) {
+    log.warn('destroying an instance that is charged for and nobody wants', { instanceId, label, why });
+    const { kind } = await destroy({ summary: `destroy ${instanceId}: ${why}` }).destroyInstance({
+      instanceId,
+    });
+    answers.push({ instanceId, label, why, kind });
+  }
   const gone = answers.filter(({ kind }) => kind === 'gone').map(({ instanceId }) => instanceId);
   const report: AuditReport = {
     ...findings,

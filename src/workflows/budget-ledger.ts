@@ -24,6 +24,7 @@ import {
   reserve,
   rollPeriod,
   spendGrant,
+  unansweredCreates,
 } from '../domain/ledger.ts';
 import { correct } from '../domain/settled.ts';
 import {
@@ -62,7 +63,7 @@ export async function budgetLedger(input: { owner: string; carried?: LedgerState
 
   setHandler(reserveUpdate, (order) => keep(reserve(ledger, { ...order, nowMs: Date.now() })));
   setHandler(grantUpdate, (order) => keep(grant(ledger, { ...order, nowMs: Date.now() })));
-  setHandler(spendGrantUpdate, (ref) => keep(spendGrant(ledger, ref)));
+  setHandler(spendGrantUpdate, (ref) => keep(spendGrant(ledger, { ...ref, nowMs: Date.now() })));
   setHandler(callOffUpdate, (ref) => keep(callOff(ledger, ref)));
   setHandler(noteAnsweredUpdate, (note) => keepState(noteAnswered(ledger, note)));
   setHandler(endAttemptUpdate, (end) => keepState(endAttempt(ledger, { ...end, nowMs: Date.now() })));
@@ -103,6 +104,7 @@ function summaryOf(ledger: LedgerState, nowMs: number): LedgerSummary {
     periodStartMs: ledger.periodStartMs,
     periodEndMs,
     openKeys: Object.keys(ledger.reservations),
+    unansweredSinceMs: unansweredCreates(ledger),
     alerts: ledger.alerts,
     alertsFired: ledger.alertsFired,
     projectedBreachAtMs: projectedBreachMs(ledger, { nowMs, periodEndMs }),

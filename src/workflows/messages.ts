@@ -164,6 +164,8 @@ export type LedgerSummary = LedgerNumbers & {
   readonly periodStartMs: number;
   readonly periodEndMs: number | null;
   readonly openKeys: readonly string[];
+  /** See `unansweredCreates`; a ledger that runs on an older version does not tell. */
+  readonly unansweredSinceMs?: Readonly<Record<string, number>>;
   readonly alerts: readonly BudgetAlert[];
   readonly alertsFired: number;
   readonly projectedBreachAtMs: number | null;

@@ -15,11 +15,15 @@ const UNTIL_IT_WORKS = {
   maximumInterval: '15 seconds',
 } as const;
 
+/** Short calls beat every four seconds: what a dead worker was at is taken up when three beats are missing. */
+const ALIVE = '15 seconds';
+
 /** Money and short reads: repeated until they work; a started one is awaited. */
 export function quick({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.sessions,
     startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: ALIVE,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: UNTIL_IT_WORKS,
     summary,
@@ -31,6 +35,7 @@ export function keeping({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.sessions,
     startToCloseTimeout: '25 seconds',
+    heartbeatTimeout: ALIVE,
     scheduleToCloseTimeout: '60 seconds',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: UNTIL_IT_WORKS,
@@ -43,6 +48,7 @@ export function long({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.sessions,
     startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '30 seconds',
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: { initialInterval: '5 seconds', backoffCoefficient: 3, maximumAttempts: 4 },
     summary,
@@ -126,7 +132,9 @@ function watchOptions({ summary, policy, forMs }: Watching) {
 export function destroy({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.destroy,
-    startToCloseTimeout: '30 seconds',
+    // Its turn may come late when a thousand are given back at once.
+    startToCloseTimeout: '2 minutes',
+    heartbeatTimeout: ALIVE,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '60 seconds' },
     summary,
@@ -138,6 +146,7 @@ export function confirm({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.show,
     startToCloseTimeout: '45 seconds',
+    heartbeatTimeout: ALIVE,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '60 seconds' },
     summary,

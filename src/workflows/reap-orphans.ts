@@ -1,25 +1,28 @@
-import { log, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
+import { isCancellation, log, patched, setCurrentDetails, sleep } from '@temporalio/workflow';
+import type { IdleBilling, OpenReservation, Survey } from '../activities/reap.ts';
 import {
   judgeInstances,
   judgeLeftBehind,
+  labelOfOwner,
   type ReaperVerdict,
   type SessionFacts,
   withinCeiling,
 } from '../domain/reaping.ts';
-import { destroy, quick } from './policies.ts';
+import { destroy, once, quick } from './policies.ts';
 
 export type ReapInput = {
   readonly owner: string;
   readonly unknownMax: number;
+  /** How long a create may stay unseen before its absence counts, and the least time between two absences. */
+  readonly settleMs: number;
+  readonly absenceGapMs: number;
+  /** Least time between the two runs that must both see an unknown session's instance. */
+  readonly suspectMs: number;
   readonly dryRun?: boolean;
   /** Set for a run that a person asked for and waits for. */
   readonly asked?: {
     /** Another owner, whose instances past their expiry are meant instead of our own. */
     readonly owner: string | null;
-    /** What the last scheduled run found under unknown sessions; it is in its result, which this run is not given. */
-    readonly suspects: readonly number[];
-    /** Time between two complete lists that must both say gone before anything is called destroyed. */
-    readonly absenceGapMs: number;
   };
 };
 
@@ -30,12 +33,16 @@ export type ReapReport = {
   readonly dryRun: boolean;
   /** Unknown to this Temporal in this run: destroyed if the next run sees them so too. */
   readonly suspects: readonly number[];
+  /** Since when each of them has been; what the next run goes by. */
+  readonly suspectSinceMs: Readonly<Record<string, number>>;
   /** Instances of other owners' labels past their expiry: shown, never touched. */
   readonly expiredOfOthers: readonly {
     readonly instanceId: number;
     readonly label: string;
     readonly usdPerHour: number | null;
   }[];
+  /** Stopped instances and volumes of the account, whoever's: they go on billing. Missing before 0.2.0. */
+  readonly idle?: readonly IdleBilling[];
 };
 
 export type ReapedInstance = { readonly instanceId: number; readonly label: string; readonly why: string };
@@ -45,6 +52,8 @@ export type ReapedInstance = { readonly instanceId: number; readonly label: stri
  * not. It lists first and asks Temporal after, so that whatever was created meanwhile is not in its list.
  */
 export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
+  // A run of 0.1.0 that is under way is finished as it began: it settled after one list, and told less.
+  const settlesLate = patched('reap-settles-late');
   const otherOwner = input.asked?.owner ?? null;
   const survey = await listOf(otherOwner);
   const isDryRun = input.dryRun === true;
@@ -53,17 +62,19 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
     const sessions = await quick({ summary: 'ask Temporal about each session' }).describeSessions({
       sessions: namedSessions(survey.ours, survey.openReservations, input.owner),
     });
-    verdicts = judgeOurs(input, survey.ours, sessions);
+    verdicts = judgeOurs(input, survey, sessions);
     if (!isDryRun) {
       await destroyOrphans(verdicts);
-      await settleEnded(survey.openReservations, sessions, verdicts);
+      await restoreLabels(verdicts);
+      await settleEnded(input, survey, sessions, settlesLate);
     }
   } else {
     verdicts = judgeLeftBehind(survey.ours, { owner: otherOwner, nowMs: Date.now() });
     if (!isDryRun) await destroyOrphans(verdicts);
   }
-  if (input.asked !== undefined && !isDryRun) verdicts = await withSeenGone(input.asked, verdicts);
-  const report = reportOf(verdicts, survey.expiredOfOthers, isDryRun);
+  if (input.asked !== undefined && !isDryRun) verdicts = await withSeenGone(input, verdicts);
+  const idle = settlesLate ? [...survey.stopped, ...(await idleVolumes())] : [];
+  const report = reportOf(verdicts, { ...survey, idle }, isDryRun);
   setCurrentDetails(
     `${report.found} found, ${report.destroyed.length} ${isDryRun ? 'would be ' : ''}destroyed, ${report.left.length} left`,
   );
@@ -78,12 +89,19 @@ function listOf(otherOwner: string | null) {
 
 function judgeOurs(
   input: ReapInput,
-  ours: Parameters<typeof judgeInstances>[0],
+  { ours, suspectSinceMs = {} }: Survey,
   sessions: Readonly<Record<string, SessionFacts>>,
 ): ReaperVerdict[] {
-  const suspects = [...lastSuspects(), ...(input.asked?.suspects ?? [])];
-  const verdicts = judgeInstances(ours, { owner: input.owner, nowMs: Date.now(), sessions, suspects });
-  return withinCeiling(verdicts, input.unknownMax);
+  const nowMs = Date.now();
+  // Runs can be seconds apart where workers restart; a person who asks has looked for himself.
+  const sinceMsMax = input.asked === undefined ? nowMs - input.suspectMs : nowMs;
+  const suspects = Object.keys(suspectSinceMs)
+    .filter((id) => (suspectSinceMs[id] ?? nowMs) <= sinceMsMax)
+    .map(Number);
+  return withinCeiling(
+    judgeInstances(ours, { owner: input.owner, nowMs, sessions, suspects }),
+    input.unknownMax,
+  );
 }
 
 /** Sent together: the queue of destroys paces them. Each is seen gone by the next run, which finds it again if not. */
@@ -98,11 +116,36 @@ async function destroyOrphans(verdicts: readonly ReaperVerdict[]): Promise<void>
   );
 }
 
+/** An open session's instance under a name that hides it from people is put right; nobody waits for that. */
+async function restoreLabels(verdicts: readonly ReaperVerdict[]): Promise<void> {
+  for (const { action, isRelabelled, instanceId, label } of verdicts) {
+    if (action !== 'keep' || !isRelabelled) continue;
+    log.warn('its label was changed and is put back', { instanceId, label });
+    await once({ summary: `put the label of ${instanceId} back` })
+      .restoreLabel({ instanceId, label })
+      .catch(unlessCancelled);
+  }
+}
+
+/** For people only: a run is not lost for want of it. */
+async function idleVolumes(): Promise<readonly IdleBilling[]> {
+  try {
+    return await once({ summary: 'list volumes' }).findIdleVolumes();
+  } catch (error) {
+    unlessCancelled(error);
+    return [];
+  }
+}
+
+function unlessCancelled(error: unknown): void {
+  if (isCancellation(error)) throw error;
+}
+
 const GONE_LOOKS_MAX = 8;
 
 /** A DELETE that was accepted promises nothing: what the market still lists is not called destroyed to whoever asked. */
 async function withSeenGone(
-  { owner, absenceGapMs }: NonNullable<ReapInput['asked']>,
+  { asked, absenceGapMs }: ReapInput,
   verdicts: readonly ReaperVerdict[],
 ): Promise<readonly ReaperVerdict[]> {
   const absences = new Map(
@@ -111,7 +154,7 @@ async function withSeenGone(
   const isOpen = () => [...absences.values()].some((count) => count < 2);
   for (let look = 0; look < GONE_LOOKS_MAX && isOpen(); look++) {
     await sleep(absenceGapMs, { summary: 'let the destroyed go' });
-    const { ours } = await listOf(owner);
+    const { ours } = await listOf(asked?.owner ?? null);
     const listed = new Set(ours.map(({ instanceId }) => instanceId));
     for (const [instanceId, count] of absences)
       absences.set(instanceId, listed.has(instanceId) ? 0 : count + 1);
@@ -123,20 +166,41 @@ async function withSeenGone(
   );
 }
 
-/** A run that ended without closing its reservation, and of which nothing is left, is settled here. */
+/**
+ * A run that ended without closing its reservation is settled here once nothing of it is left: in two complete
+ * lists, and not while a create of it may still show up.
+ */
 async function settleEnded(
-  reservations: readonly { session: string; run: string }[],
+  { owner, settleMs, absenceGapMs }: ReapInput,
+  survey: Survey,
   sessions: Readonly<Record<string, SessionFacts>>,
-  verdicts: readonly ReaperVerdict[],
+  settlesLate: boolean,
 ): Promise<void> {
-  for (const { session, run } of reservations) {
-    const facts = sessions[session];
-    const isLeft = verdicts.some((verdict) => verdict.session === session && verdict.run === run);
-    const hasEnded =
-      facts?.kind === 'closed' || (facts?.kind === 'open' && facts.run !== null && facts.run !== run);
-    if (!hasEnded || isLeft) continue;
-    await quick({ summary: `settle what ${session} left open` }).settleTerminated({ session, run });
+  const withoutLeft = (open: readonly OpenReservation[], { ours }: Survey) => {
+    const left = new Set(runsNamed(ours, owner));
+    return open.filter(({ session, run }) => !left.has(`${session}:${run}`));
+  };
+  let ended = withoutLeft(survey.openReservations, survey).filter(
+    ({ session, run, unansweredSinceMs }) =>
+      hasEnded(sessions[session], run) && (!settlesLate || Date.now() >= (unansweredSinceMs ?? 0) + settleMs),
+  );
+  if (settlesLate && ended.length > 0) {
+    await sleep(absenceGapMs, { summary: 'look once more before money is settled' });
+    ended = withoutLeft(ended, await listOf(null));
   }
+  for (const { session, run } of ended)
+    await quick({ summary: `settle what ${session} left open` }).settleTerminated({ session, run });
+}
+
+function hasEnded(facts: SessionFacts | undefined, run: string): boolean {
+  return facts?.kind === 'closed' || (facts?.kind === 'open' && facts.run !== null && facts.run !== run);
+}
+
+function runsNamed(ours: Parameters<typeof judgeInstances>[0], owner: string): string[] {
+  return ours.flatMap((instance) => {
+    const label = labelOfOwner(instance, owner);
+    return label === null ? [] : [`${label.parsed.session}:${label.parsed.run}`];
+  });
 }
 
 function namedSessions(
@@ -150,24 +214,26 @@ function namedSessions(
   return [...new Set([...ofInstances, ...reservations.map(({ session }) => session)])];
 }
 
-function lastSuspects(): readonly number[] {
-  const last = workflowInfo().lastResult as Partial<ReapReport> | undefined;
-  return Array.isArray(last?.suspects) ? last.suspects : [];
-}
-
 function reportOf(
   verdicts: readonly ReaperVerdict[],
-  expiredOfOthers: ReapReport['expiredOfOthers'],
+  {
+    expiredOfOthers,
+    idle,
+    suspectSinceMs = {},
+  }: Pick<Survey, 'expiredOfOthers' | 'suspectSinceMs'> & Pick<ReapReport, 'idle'>,
   dryRun: boolean,
 ): ReapReport {
   const pick = (wanted: (verdict: ReaperVerdict) => boolean): ReapedInstance[] =>
     verdicts.filter(wanted).map(({ instanceId, label, why }) => ({ instanceId, label, why }));
+  const suspects = verdicts.filter(({ action }) => action === 'report').map(({ instanceId }) => instanceId);
   return {
     found: verdicts.length,
     destroyed: pick(({ action }) => action === 'destroy'),
     left: pick(({ action }) => action !== 'destroy'),
     dryRun,
-    suspects: verdicts.filter(({ action }) => action === 'report').map(({ instanceId }) => instanceId),
+    suspects,
+    suspectSinceMs: Object.fromEntries(suspects.map((id) => [id, suspectSinceMs[id] ?? Date.now()])),
     expiredOfOthers,
+    idle: idle ?? [],
   };
 }

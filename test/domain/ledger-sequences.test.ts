@@ -95,7 +95,7 @@ function applied(
     case 'grant':
       return kindOf(grant(state, { ...one, usdPerHour: 0.5, nowMs }));
     case 'spend':
-      return kindOf(spendGrant(state, one));
+      return kindOf(spendGrant(state, { ...one, nowMs }));
     case 'call-off':
       return kindOf(callOff(state, one));
     case 'answer':

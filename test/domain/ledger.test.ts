@@ -13,6 +13,7 @@ import {
   reservationKey,
   reserve,
   spendGrant,
+  unansweredCreates,
 } from '../../src/domain/ledger.ts';
 
 const HOUR_MS = 3_600_000;
@@ -117,7 +118,7 @@ describe('granting', () => {
   test('without a reservation there is no grant', () => {
     const order = { key: A, attempt: 1, machineId: 501, usdPerHour: 0.5, nowMs: NOW_MS };
     expect(grant(aLedger(), order).answer).toEqual({ kind: 'closed' });
-    expect(spendGrant(aLedger(), { key: A, attempt: 1 }).answer).toEqual({ kind: 'no-grant' });
+    expect(spendGrant(aLedger(), { key: A, attempt: 1, nowMs: 0 }).answer).toEqual({ kind: 'no-grant' });
   });
 
   test('a reset session that wants another machine under the same number holds that one', () => {
@@ -130,7 +131,11 @@ describe('granting', () => {
   });
 
   test('a number whose create may have gone out is not granted for another machine', () => {
-    const spent = spendGrant(granted(withReserved(aLedger(), A), A, 1, 501), { key: A, attempt: 1 }).state;
+    const spent = spendGrant(granted(withReserved(aLedger(), A), A, 1, 501), {
+      key: A,
+      attempt: 1,
+      nowMs: 0,
+    }).state;
     const order = { key: A, attempt: 1, machineId: 502, usdPerHour: 0.6, nowMs: NOW_MS };
     expect(grant(spent, order)).toEqual({ state: spent, answer: { kind: 'machine-taken', by: A } });
     expect(grant(spent, { ...order, machineId: 501 }).answer.kind).toBe('granted');
@@ -142,7 +147,7 @@ describe('calling off', () => {
     const state = granted(withReserved(aLedger(), A), A);
     const off = callOff(state, { key: A, attempt: 1 });
     expect(off.answer.kind).toBe('never-sent');
-    expect(spendGrant(off.state, { key: A, attempt: 1 }).answer.kind).toBe('spent-before');
+    expect(spendGrant(off.state, { key: A, attempt: 1, nowMs: 0 }).answer.kind).toBe('spent-before');
     expect(callOff(off.state, { key: A, attempt: 1 })).toEqual({
       state: off.state,
       answer: { kind: 'never-sent' },
@@ -150,7 +155,7 @@ describe('calling off', () => {
   });
 
   test('a create that was taken up may be sent, whatever is called off afterwards', () => {
-    const spent = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1 });
+    const spent = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1, nowMs: 0 });
     expect(spent.answer.kind).toBe('spent-now');
     expect(callOff(spent.state, { key: A, attempt: 1 })).toEqual({
       state: spent.state,
@@ -175,17 +180,17 @@ describe('closing', () => {
   test('a session that left no figure counts what its attempts were booked at', () => {
     let state = withReserved(aLedger(), A);
     state = granted(state, A, 1, 501);
-    state = spendGrant(state, { key: A, attempt: 1 }).state;
+    state = spendGrant(state, { key: A, attempt: 1, nowMs: 0 }).state;
     state = endAttempt(state, { key: A, attempt: 1, usd: 0.11, nowMs: NOW_MS });
     state = granted(state, A, 2, 502); // granted, never sent
     state = granted(state, A, 3, 503);
-    state = spendGrant(state, { key: A, attempt: 3 }).state;
+    state = spendGrant(state, { key: A, attempt: 3, nowMs: 0 }).state;
     state = noteAnswered(state, { key: A, attempt: 3, usdPerHour: 0.6 });
     expect(close(state, { key: A, usd: null, nowMs: laterMs }).spentUsd).toBeCloseTo(0.11 + 2 * 0.6, 9);
   });
 
   test('a create given up unseen stays booked until it is shown absent', () => {
-    let state = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1 }).state;
+    let state = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1, nowMs: 0 }).state;
     expect(close(state, { key: A, usd: null, nowMs: laterMs }).spentUsd).toBeCloseTo(1, 9);
     state = endAttempt(state, { key: A, attempt: 1, usd: 0, nowMs: laterMs });
     expect(close(state, { key: A, usd: null, nowMs: laterMs }).spentUsd).toBe(0);
@@ -200,7 +205,7 @@ describe('closing', () => {
   });
 
   test.each([Number.NaN, -5, Number.POSITIVE_INFINITY])('a cost of %d is no figure', (usd) => {
-    const state = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1 }).state;
+    const state = spendGrant(granted(withReserved(aLedger(), A), A), { key: A, attempt: 1, nowMs: 0 }).state;
     expect(close(state, { key: A, usd, nowMs: laterMs }).spentUsd).toBeCloseTo(1, 9);
   });
 
@@ -223,5 +228,26 @@ describe('rebuilding', () => {
     const early = close(aLedger({ isRebuilt: false }), { key: A, usd: 0.5, nowMs: NOW_MS });
     const found = { spentUsd: 3, open: [{ key: A, session: 'a', capUsd: 2, openedAtMs: NOW_MS }] };
     expect(numbersOf(rebuild(early, found))).toEqual({ limitUsd: 10, spentUsd: 3.5, reservedUsd: 0 });
+  });
+});
+
+describe('creates that nobody has answered', () => {
+  const spend = (state: LedgerState, attempt: number, nowMs: number) =>
+    spendGrant(state, { key: A, attempt, nowMs }).state;
+
+  test('are told with the moment of the newest, until they are answered, called off or ended', () => {
+    let state = granted(granted(withReserved(aLedger(), A), A, 1, 501), A, 2, 502);
+    expect(unansweredCreates(state)).toEqual({});
+    state = spend(spend(state, 1, NOW_MS), 2, NOW_MS + 5_000);
+    expect(unansweredCreates(state)).toEqual({ [A]: NOW_MS + 5_000 });
+    state = noteAnswered(state, { key: A, attempt: 2, usdPerHour: null });
+    expect(unansweredCreates(state)).toEqual({ [A]: NOW_MS });
+    state = endAttempt(state, { key: A, attempt: 1, usd: 0, nowMs: NOW_MS + 9_000 });
+    expect(unansweredCreates(state)).toEqual({});
+  });
+
+  test('are gone with their reservation', () => {
+    const state = spend(granted(withReserved(aLedger(), A), A), 1, NOW_MS);
+    expect(unansweredCreates(close(state, { key: A, usd: 0, nowMs: NOW_MS }))).toEqual({});
   });
 });

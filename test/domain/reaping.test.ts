@@ -198,6 +198,7 @@ describe('the ceiling of one run', () => {
     usdPerHour: null,
     action,
     why: 'its session is unknown, seen so twice',
+    isRelabelled: false,
     isProven,
   });
 

@@ -87,7 +87,7 @@ export function standInActivities(scene: Scene): Partial<Activities> {
     })),
     rentInstance: play('rentInstance', (market, order, nowMs) => {
       if (market.fateOf(order.offerId).create === 'not-sent') throw new Error('the worker died');
-      const spent = keep(market, spendGrant(market.ledger, order));
+      const spent = keep(market, spendGrant(market.ledger, { ...order, nowMs: 0 }));
       if (spent.kind !== 'spent-now') throw new Error(`rented without a grant: ${spent.kind}`);
       return market.rent(order, nowMs);
     }),
@@ -149,8 +149,12 @@ export function standInActivities(scene: Scene): Partial<Activities> {
         actualStatus: 'running',
       })),
       expiredOfOthers: [],
-      openReservations: market.openReservations,
+      openReservations: market.openReservations.map((open) => ({ ...open, unansweredSinceMs: null })),
+      stopped: [],
+      suspectSinceMs: {},
     })),
+    findIdleVolumes: play('findIdleVolumes', () => []),
+    restoreLabel: play('restoreLabel', () => undefined),
     describeSessions: play('describeSessions', (market) => market.sessions),
     settleTerminated: play('settleTerminated', () => undefined),
   };

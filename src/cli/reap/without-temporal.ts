@@ -137,5 +137,6 @@ function answerOf(verdicts: readonly ReaperVerdict[], undone: ReadonlySet<number
       ),
     dry_run: isDryRun,
     expired_of_others: [],
+    idle: [],
   };
 }
