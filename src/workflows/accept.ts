@@ -4,13 +4,17 @@ import { usd } from '../domain/budget.ts';
 import type { LaunchRefusal } from './messages.ts';
 import { once, quick } from './policies.ts';
 import type { Rental } from './rental.ts';
+import { showStory } from './telling.ts';
 
 /**
  * Checkpoint 1, then the account: the whole budget is reserved, and a key or a credit that cannot rent is said
  * at once. Refused, nobody was called and the session ends here.
  */
 export async function takeOn(rental: Rental): Promise<void> {
-  if (rental.state.accepted === true) return;
+  if (rental.state.accepted === true) {
+    showStory(rental);
+    return;
+  }
   rental.publish();
   const { key, request, input } = rental;
   const reserved = await quick({ summary: `reserve ${usd(request.budgetUsd)}` }).reserveBudget({

@@ -1,4 +1,4 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, condition, workflowInfo } from '@temporalio/workflow';
 import type { SuperviseResult } from '../activities/supervise-instance.ts';
 import type { Attempt } from '../domain/attempt.ts';
 import { budgetMoment } from '../domain/budget.ts';
@@ -18,15 +18,30 @@ import type { Rental } from './rental.ts';
 export async function serve(rental: Rental): Promise<boolean> {
   while (!rental.isEnding && rental.serving !== null) {
     const serving = rental.serving;
-    const seen = await superviseSlice(rental, serving);
-    rental.learn(serving, seen.facts);
-    rental.state.lastUsedAtMs = Math.max(rental.state.lastUsedAtMs ?? 0, seen.lastUsedAtMs);
-    rental.state.health = seen.health;
-    await decide(rental, serving, seen);
+    const seen = await sliceUnlessFull(rental, serving);
+    if (seen === null) {
+      // What supervision saw last is not known: thousands of messages count as use.
+      rental.state.lastUsedAtMs = Date.now();
+    } else {
+      rental.learn(serving, seen.facts);
+      rental.state.lastUsedAtMs = Math.max(rental.state.lastUsedAtMs ?? 0, seen.lastUsedAtMs);
+      rental.state.health = seen.health;
+      await decide(rental, serving, seen);
+    }
     rental.publish();
     if (isHistoryLong(rental) && mayContinueAsNew(rental)) return true;
   }
   return false;
+}
+
+/**
+ * A slice, or null when messages filled the history meanwhile: then the run continues as new at once.
+ *
+ * The supervision that is left behind learns of its run's end with its next heartbeat; until then two look.
+ */
+async function sliceUnlessFull(rental: Rental, serving: Attempt): Promise<SuperviseResult | null> {
+  const full = condition(() => isHistoryLong(rental) && mayContinueAsNew(rental));
+  return Promise.race([superviseSlice(rental, serving), full.then(() => null)]);
 }
 
 function superviseSlice(rental: Rental, serving: Attempt): Promise<SuperviseResult> {

@@ -125,7 +125,7 @@ export function receiptOf(
 export function publish(rental: Rental, published: string): string {
   const nowMs = Date.now();
   const view = viewOf(rental, nowMs);
-  setCurrentDetails(storyOf(rental, view, nowMs));
+  showStory(rental);
   const endsByMs = rental.endsByMs(nowMs);
   const memo: Omit<SessionMemo, 'request' | 'started_at' | 'auto_switch' | 'owner' | 'run' | 'model'> = {
     state: view.state,
@@ -149,6 +149,12 @@ export function publish(rental: Rental, published: string): string {
   upsertMemo(memo);
   upsertSearchAttributes(attributes);
   return text;
+}
+
+/** The Web UI's text, which Temporal does not carry into the next run as it does memo and attributes. */
+export function showStory(rental: Rental): void {
+  const nowMs = Date.now();
+  setCurrentDetails(storyOf(rental, viewOf(rental, nowMs), nowMs));
 }
 
 function storyOf(rental: Rental, view: SessionView, nowMs: number): string {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { destroySignal, extendSignal, openUpdate, touchSignal } from '../../src/workflows/messages.ts';
+import { eventually } from '../support/eventually.ts';
 import { aChoice, type StandInMarket } from '../support/workflow-market.ts';
 import { HOUR, MINUTE, SECOND, Stage, type StagedSession } from '../support/workflow-stage.ts';
 
@@ -205,4 +206,21 @@ test('the same extension sent again to a later run is still one extension', asyn
   expect(after.keepAliveUntilMs).toBe(before.keepAliveUntilMs);
   await session.handle.signal(destroySignal);
   await session.ended();
+});
+
+test('messages that fill the history inside one slice lose nothing: the run goes on as new at once', async () => {
+  await useAllTheTime(24);
+  const session = await stage.launch({ budgetUsd: 100 }, { historyEventsMax: 120 });
+  const first = await session.reach('READY');
+  const { runId } = await session.handle.describe();
+  for (let sent = 1; sent <= 40; sent++) await session.extend(1, `one-of-many-${sent}`);
+  await eventually('a new run has begun', async () => (await session.handle.describe()).runId !== runId);
+  const after = await session.reach('READY');
+  expect(after).toMatchObject({ run: first.run, instanceId: first.instanceId, readyAtMs: first.readyAtMs });
+  const grantedMs = (after.keepAliveUntilMs ?? 0) - (first.keepAliveUntilMs ?? 0);
+  expect(grantedMs).toBeGreaterThanOrEqual(40 * MINUTE);
+  await session.handle.signal(destroySignal);
+  const receipt = await session.ended();
+  expect(receipt.attempts).toHaveLength(1);
+  expect(market.contracts).toHaveLength(1);
 });
