@@ -25,7 +25,8 @@ const jsonObject = z.string().transform((text, context): unknown => {
 const settings = {
   VASTAI_API_KEY: z
     .string()
-    .min(1)
+    // It goes into a header: a curly quote or an ellipsis pasted with it would fail every call.
+    .regex(/^[\x21-\x7e]+$/, 'letters, digits and signs of ASCII, without spaces')
     .optional()
     .meta({ secret: true })
     .describe('Key of the Vast.ai account; without it `npm start` brings its own simulated market'),

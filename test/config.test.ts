@@ -114,6 +114,12 @@ describe('wrong settings', () => {
     expect(complaintOf({ [name]: value })).toContain(JSON.stringify(value));
   });
 
+  test('a key with a sign that no header can carry stops the start, and is not shown', () => {
+    const complaint = complaintOf({ VASTAI_API_KEY: 'secret…' });
+    expect(complaint).toMatch(/VASTAI_API_KEY: .*ASCII.*\[redacted\]/);
+    expect(complaint).not.toContain('secret');
+  });
+
   test('are all named at once, with the rules that two sound ones break together', () => {
     const complaint = complaintOf({
       LEASH_PORT: 'x',

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
-import { aLaunch, startStack } from '../support/stack.ts';
+import { aLaunch, type Stack, startStack } from '../support/stack.ts';
 
-test('of two launches at the same moment with money for one, one is taken on: twenty times over', async () => {
+/** As many as a run of all tests has time for; `npm run bench:money` tries two hundred times. */
+const TRIES = Number(process.env.LEASH_MONEY_TRIES ?? 50);
+
+test(`of two launches at the same moment with money for one, one is taken on: ${TRIES} times over`, async () => {
   await using stack = await startStack({
     settings: {
       VASTAI_BUDGET_LIMIT: '1',
@@ -10,21 +13,35 @@ test('of two launches at the same moment with money for one, one is taken on: tw
     },
   });
   const { api, books } = stack;
-  for (let round = 1; round <= 20; round += 1) {
+  let judgedLate = 0;
+  for (let round = 1; round <= TRIES; round += 1) {
     const names = [`left-${round}`, `right-${round}`];
     // Nothing costs so little: they hold their reservations, and rent nothing.
     const launch = aLaunch({ budget_usd: 0.6, max_usd_per_hour: 0.001 });
     const answers = await Promise.all(names.map((session) => api.launch({ ...launch, session })));
-    expect(answers.map(({ status }) => status).sort()).toEqual([202, 402]);
-    const refused = answers.find(({ status }) => status === 402);
-    expect(refused?.body.kind).toBe('over-budget');
-    for (const number of ['$0.60', '$1.00', '$0.00']) expect(refused?.body.detail).toContain(number);
-    for (const session of names) await api.destroy(session, 20);
+    // A worker too busy to judge within five seconds leaves a launch that is judged afterwards.
+    const isLate = answers.some(({ status, body }) => status === 202 && body.accepted !== true);
+    if (isLate) judgedLate += 1;
+    else expect(answers.map(({ status }) => status).sort()).toEqual([202, 402]);
+    for (const { body } of answers.filter(({ status }) => status === 402)) {
+      expect(body.kind).toBe('over-budget');
+      for (const number of ['$0.60', '$1.00', '$0.00']) expect(body.detail).toContain(number);
+    }
+    const taken = await Promise.all(names.map((session) => isTakenOn(api, session)));
+    expect(taken.filter(Boolean), `taken on in round ${round}`).toHaveLength(1);
+    expect((await api.destroy(names[taken.indexOf(true)] ?? '', 20)).status).toBe(200);
   }
+  expect(judgedLate).toBeLessThan(TRIES / 10);
   expect(await books.ours()).toEqual([]);
   const budget = await api.admin<{ reserved_usd: number; spent_usd: number }>('GET', 'budget');
   expect(budget.body).toMatchObject({ reserved_usd: 0, spent_usd: 0 });
-});
+}, 600_000);
+
+/** Whether it was, once that is known: refused, it has ended over budget. */
+async function isTakenOn(api: Stack['api'], session: string): Promise<boolean> {
+  const { accepted } = await api.until(session, 'is judged', ({ accepted }) => accepted !== null);
+  return accepted === true;
+}
 
 test('a session ends over budget in time, inside its budget by the provider’s own books', async () => {
   const marginSeconds = 6;
