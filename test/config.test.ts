@@ -188,7 +188,7 @@ describe('rules across settings', () => {
 });
 
 test('settings are shown without their secrets', () => {
-  const given = Object.fromEntries(SECRETS.map((name) => [name, `the ${name} itself`]));
+  const given = Object.fromEntries(SECRETS.map((name) => [name, `the-${name}-itself`]));
   const shown = redactedConfig(parseConfig(given));
   for (const name of SECRETS) expect(shown[name]).toBe('[redacted]');
   expect(JSON.stringify(shown)).not.toContain('itself');
@@ -197,7 +197,7 @@ test('settings are shown without their secrets', () => {
 });
 
 test('whatever sounds like a secret is one', () => {
-  const given = Object.fromEntries(SECRETS.map((name) => [name, `something long for ${name}`]));
+  const given = Object.fromEntries(SECRETS.map((name) => [name, `something-long-for-${name}`]));
   const hidden = Object.entries(redactedConfig(parseConfig(given)))
     .filter(([, value]) => value === '[redacted]')
     .map(([name]) => name);
