@@ -1,6 +1,8 @@
+import { Context } from '@temporalio/activity';
 import type { InstanceFacts } from '../domain/attempt.ts';
 import { classifyInstanceState, type Failure, failureOf } from '../domain/failure.ts';
 import { trafficUsd } from '../domain/meter.ts';
+import { TEMPORAL_SILENCE_MS } from '../domain/policy.ts';
 import type { SupervisionBeat } from '../domain/session.ts';
 import { askModels, readUsage } from '../vllm/probe.ts';
 import { type Usage, wasUsedSince } from '../vllm/usage.ts';
@@ -24,6 +26,12 @@ export type SuperviseOrder = {
   readonly keptUntilMs: number;
   /** After this nobody may renew the instance's lease. */
   readonly endsByMs: number;
+  /** Nor once Temporal has been silent to this process for so long. What follows is absent in orders older than it. */
+  readonly temporalSilenceMs?: number;
+  /** After so long without renewal the instance ends itself; 0: it has no guard. */
+  readonly guardMs?: number;
+  /** When it was last seen well, which renewed its lease; null: never. */
+  readonly lastOkAtMs?: number | null;
   /** False keeps a sick instance: its failures are shown, not acted on. */
   readonly breaksOnFailures: boolean;
   /** When the budget is reached at the burn and traffic known so far; traffic since `seen` brings it nearer. */
@@ -42,9 +50,9 @@ export type SuperviseResult = {
 };
 
 const FAILURES_TO_BREAK = 3;
+/** It destroys, and where it may not, it stops. */
+const GUARD_CAN_CAUSE: readonly Failure['kind'][] = ['vanished', 'stopped-by-provider', 'exited'];
 const PROBE_TIMEOUT_MS = 10_000;
-/** Supervision renews nothing unless Temporal has answered this process within this time. */
-const TEMPORAL_SILENCE_MAX_MS = 120_000;
 
 /**
  * Watches one READY instance until something changes, or the slice is over.
@@ -66,7 +74,8 @@ class Watch {
   #lastUsedAtMs: number;
   #usage: Usage | null = null;
   #failures = 0;
-  #lastOkAtMs: number | null = null;
+  /** Of earlier workers too, as far as is known. */
+  #lastOkAtMs: number | null;
   #lastWhy: string | null = null;
   #facts: InstanceFacts | null = null;
   #meteredAtMs = 0;
@@ -76,6 +85,7 @@ class Watch {
     this.#order = order;
     this.#key = deps.installation.instanceKey(order.label);
     this.#lastUsedAtMs = order.lastUsedAtMs;
+    this.#lastOkAtMs = latest(order.lastOkAtMs ?? null, lastOkOf(Context.current().info.heartbeatDetails));
   }
 
   details(): SupervisionBeat {
@@ -100,7 +110,7 @@ class Watch {
     if (snapshot === null) return null;
     const instance = snapshot.instances.find((row) => row.instanceId === this.#order.instanceId);
     if (instance === undefined)
-      return (await this.#isLost()) ? this.#result('lost', failureOf('vanished')) : null;
+      return (await this.#isLost()) ? this.#result('lost', this.#whyGone(failureOf('vanished'))) : null;
     this.#facts = factsOf(instance, snapshot.askedAtMs);
     const failure = classifyInstanceState(instance, snapshot.askedAtMs);
     if (failure !== null) return this.#confirmStopped();
@@ -115,7 +125,19 @@ class Watch {
     if (snapshot === null || instance === undefined) return null;
     this.#facts = factsOf(instance, snapshot.askedAtMs);
     const failure = classifyInstanceState(instance, snapshot.askedAtMs);
-    return failure === null ? null : this.#result('lost', failure);
+    return failure === null ? null : this.#result('lost', this.#whyGone(failure));
+  }
+
+  /**
+   * The market does not tell who destroyed or stopped an instance. Where its guard's time has passed since the
+   * last renewal, it was the guard: no machine is to blame.
+   */
+  #whyGone(failure: Failure): Failure {
+    const { guardMs = 0 } = this.#order;
+    if (guardMs === 0 || this.#lastOkAtMs === null || !GUARD_CAN_CAUSE.includes(failure.kind)) return failure;
+    const silentMs = Date.now() - this.#lastOkAtMs;
+    if (silentMs < guardMs) return failure;
+    return failureOf('guard-ended', `last renewed ${(silentMs / 60_000).toFixed(1)} minutes ago`);
   }
 
   /** Absence from the shared list means nothing until a read by id and a second look later agree. */
@@ -160,10 +182,8 @@ class Watch {
   }
 
   #mayRenew(): boolean {
-    return (
-      Date.now() - this.#deps.temporalHeardAtMs() < TEMPORAL_SILENCE_MAX_MS &&
-      Date.now() < this.#order.endsByMs
-    );
+    const { temporalSilenceMs = TEMPORAL_SILENCE_MS, endsByMs } = this.#order;
+    return Date.now() - this.#deps.temporalHeardAtMs() < temporalSilenceMs && Date.now() < endsByMs;
   }
 
   /** Comes back when the price moved, or when traffic brings the budget's moment before the next reading. */
@@ -208,6 +228,15 @@ class Watch {
   #result(kind: SuperviseResult['kind'], failure: Failure | null = null): SuperviseResult {
     return { kind, lastUsedAtMs: this.#lastUsedAtMs, facts: this.#facts, health: this.#health(), failure };
   }
+}
+
+/** What the last attempt of this activity told before its worker died: a hint, and enough for words. */
+function lastOkOf(beat: SupervisionBeat | undefined): number | null {
+  return beat?.health.lastOkAtMs ?? null;
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
 }
 
 function whyNot(answer: Awaited<ReturnType<typeof askModels>>, model: string): string {

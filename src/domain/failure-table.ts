@@ -98,6 +98,9 @@ export const POLICIES = {
     'The machine has gone offline. It is destroyed all the same, since it would bill again on its return.',
   ),
   'stopped-by-provider': host(POOR, 'Vast.ai or the host stopped the instance.'),
+  'guard-ended': nobody(
+    'The instance is gone, and nobody had renewed its lease for longer than LEASH_GUARD_MINUTES: it was ended by its guard. Keep a worker and Temporal running.',
+  ),
   vanished: host(DOUBTFUL, 'The instance is gone though nobody of ours destroyed it.'),
   'boot-timeout': host(POOR, 'The instance did not start in time. Another machine is tried.'),
   'vllm-timeout': host(POOR, 'vLLM did not serve the model in time. Another machine is tried.'),

@@ -72,7 +72,7 @@ export function policyOf(settings: PolicySettings): Policy {
     drainMs: settings.LEASH_DRAIN_SECONDS * SECOND,
     healthIntervalMs,
     guardMs: settings.LEASH_GUARD_MINUTES * MINUTE,
-    temporalSilenceMs: 2 * MINUTE,
+    temporalSilenceMs: TEMPORAL_SILENCE_MS,
     autoDestroyOnError: settings.VASTAI_AUTO_DESTROY_ON_ERROR,
     searchTimeoutMs: settings.VASTAI_SEARCH_TIMEOUT_SECONDS * SECOND,
     searchRetriesMax: settings.VASTAI_MAX_SEARCH_RETRIES,
@@ -87,6 +87,9 @@ export function policyOf(settings: PolicySettings): Policy {
     historyEventsMax: null,
   };
 }
+
+/** For sessions opened before it was part of their policy, too. */
+export const TEMPORAL_SILENCE_MS = 2 * MINUTE;
 
 /** How much later than its own end a label expires: room for the queue of creates and for teardown. */
 export const LABEL_QUEUE_MS = 15 * MINUTE;

@@ -15,6 +15,7 @@ export const SERVING_FAULTS = [
   'vllm-dies',
   'vllm-flaps',
   'health-only',
+  'vllm-uncounted',
 ] as const;
 
 export type ServingFault = (typeof SERVING_FAULTS)[number];

@@ -33,7 +33,8 @@ const LOOK_SECONDS = { min: 0.2, max: 15 };
  * 2. Seconds come from `/proc/uptime` and are summed in a file: no clock is asked, and a container that
  *    restarts goes on where it was. After a restart of the host only what has passed since then is added.
  * 3. What cannot be read is no renewal, and what cannot be written does not stop the count.
- * 4. Only GET counts: a browser's preflight is answered 200 to everybody, key or not.
+ * 4. Only GET counts: a browser's preflight is answered 200 to everybody. vLLM 0.16 leaves those uncounted, but
+ *    no order of another image's middleware may let strangers renew the lease.
  * 5. It goes on looking while it tries to end the instance: renewed after all, it lets go.
  *
  * It starts before anything that may fail, in a session of its own and as nobody's child, and is started

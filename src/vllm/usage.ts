@@ -52,7 +52,7 @@ export function countModelsCalls(metricsText: string): number {
   return countIn(parseMetrics(metricsText), 'http_requests_total', LEASE);
 }
 
-/** GET alone: a browser's preflight is answered 200 to everybody, key or not. */
+/** GET alone, as the guard reads it: a browser's preflight is answered 200 to everybody, key or not. */
 const LEASE = { handler: '/v1/models', method: 'GET', status: '2xx' };
 
 function countIn(samples: readonly Sample[], name: string, labels = {}): number {

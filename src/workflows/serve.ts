@@ -3,6 +3,7 @@ import type { SuperviseResult } from '../activities/supervise-instance.ts';
 import type { Attempt } from '../domain/attempt.ts';
 import { budgetMoment } from '../domain/budget.ts';
 import { failureOf } from '../domain/failure.ts';
+import { TEMPORAL_SILENCE_MS } from '../domain/policy.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
 import { watch } from './policies.ts';
@@ -69,6 +70,9 @@ function superviseSlice(rental: Rental, serving: Attempt): Promise<SuperviseResu
     lastUsedAtMs: state.lastUsedAtMs ?? nowMs,
     keptUntilMs: state.keptUntilMs,
     endsByMs: rental.endsByMs(nowMs),
+    guardMs: policy.guardMs ?? 0,
+    temporalSilenceMs: policy.temporalSilenceMs ?? TEMPORAL_SILENCE_MS,
+    lastOkAtMs: state.health.lastOkAtMs,
     breaksOnFailures: policy.autoDestroyOnError,
     budgetMomentMs: budgetMoment(spending, nowMs) ?? state.lifetimeUntilMs,
     burnUsdPerHour: spending.burnUsdPerHour,

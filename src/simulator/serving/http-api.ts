@@ -41,7 +41,8 @@ export function createHttpApi(api: HttpApi): RequestListener {
       if (tracksLoad) serverLoad -= 1;
       // The key is checked before the counting, so a refused caller leaves no trace in the metrics.
       const status = response.headersSent ? response.statusCode : 500;
-      if (!isRefused) api.engine.metrics.countHttp({ handler, method: request.method ?? 'GET', status });
+      if (!isRefused && api.engine.served.countsRoutes)
+        api.engine.metrics.countHttp({ handler, method: request.method ?? 'GET', status });
       api.onAnswered(request, isRefused ? 401 : status);
     });
     if (isRefused) {

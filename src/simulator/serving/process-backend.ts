@@ -44,6 +44,7 @@ const LOOKALIKE_FAULTS: readonly ServingFault[] = [
   'vllm-never-ready',
   'vllm-flaps',
   'health-only',
+  'vllm-uncounted',
 ];
 
 async function startContainer(order: ServingOrder, options: ProcessBackendOptions): Promise<Serving> {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -30,7 +32,7 @@ export async function startProcessGroup(given: {
 }): Promise<ProcessGroup> {
   const child = spawn(given.command, given.args, {
     cwd: given.cwd,
-    env: { ...given.environment, [MARK_NAME]: given.mark },
+    env: { ...given.environment, [MARK_NAME]: given.mark, [OWNER_NAME]: OWNER },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -59,6 +61,9 @@ export async function startProcessGroup(given: {
 type Group = { readonly pid: number; readonly mark: string };
 
 const MARK_NAME = 'SIM_CONTAINER_MARK';
+/** All containers of one process. */
+const OWNER_NAME = 'SIM_CONTAINERS_OWNER';
+const OWNER = randomUUID();
 const LOOK_MS = { min: 10, max: 100 };
 /** After SIGKILL only the kernel's own work is left. */
 const KILLED_WAIT_MS = 5_000;
@@ -70,12 +75,34 @@ let isWatchingExit = false;
 function endWithThisProcess(pid: number): void {
   if (!isWatchingExit) {
     isWatchingExit = true;
+    endAllAfterDeath();
     process.once('exit', () => {
       for (const one of living) signal(-one, 'SIGKILL');
     });
   }
   living.add(pid);
 }
+
+/**
+ * Ends every container of this process once it is dead, SIGKILL included: a guard would go on for ever, trying
+ * to reach a market that is no more. The pipe closes with this process, which is how the watcher learns of it.
+ */
+function endAllAfterDeath(): void {
+  if (!hasProc()) return;
+  const watcher = spawn('/bin/sh', ['-c', END_MARKED, 'sh', `${OWNER_NAME}=${OWNER}`], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { PATH: '/usr/bin:/bin' },
+  });
+  watcher.on('error', () => undefined);
+  watcher.unref();
+  if (watcher.stdin instanceof Socket) watcher.stdin.unref();
+}
+
+const END_MARKED = `cat > /dev/null
+for process in /proc/[0-9]*; do
+  if tr '\\0' '\\n' < "$process/environ" | grep -qx "$1"; then kill -9 "\${process#/proc/}"; fi
+done`;
 
 async function endAll(group: Group, graceMs: number): Promise<void> {
   signalAll(group, 'SIGTERM');

@@ -30,6 +30,7 @@ const Settings = z.object({
             'vllm-dies',
             'vllm-flaps',
             'health-only',
+            'vllm-uncounted',
           ]),
           afterMs: z.number().nonnegative(),
         }),

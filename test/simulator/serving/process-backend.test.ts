@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -91,6 +92,32 @@ sleep 600`,
     new Promise((resolve) => setImmediate(resolve, 'nothing')),
   ]);
   expect(reported).toBe('nothing');
+});
+
+test('a market that is killed leaves no process behind, in whatever session it runs', async () => {
+  const program = `
+    import { createProcessBackend } from ${JSON.stringify(new URL('../../../src/simulator/serving/process-backend.ts', import.meta.url).href)};
+    const order = JSON.parse(process.env.ORDER);
+    const serving = await createProcessBackend().start(order);
+    setInterval(() => process.stdout.write(serving.logLines().join('\\n') + '\\n'), 50);`;
+  const order = await anOrder({
+    onstart: `setsid bash -c 'echo "stray=$$"; while true; do sleep 0.1; done' &
+echo "main=$$"; sleep 600`,
+  });
+  const market = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+    env: { PATH: process.env.PATH, ORDER: JSON.stringify(order) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  market.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const pidOf = (name: string) => Number(new RegExp(`^${name}=(\\d+)`, 'm').exec(output)?.[1] ?? 0);
+  await eventually('both run', () => pidOf('main') > 0 && pidOf('stray') > 0, 20_000);
+  const pids = ['main', 'stray'].map(pidOf);
+  expect(pids.map(isAlive)).toEqual([true, true]);
+  market.kill('SIGKILL');
+  await eventually('both are gone', () => !pids.some(isAlive));
 });
 
 test('a stopped vLLM says goodbye when it is given the time', async () => {
