@@ -13,6 +13,7 @@ test('every setting reaches the session in milliseconds', () => {
       LEASH_METER_SECONDS: '11',
       LEASH_TEARDOWN_MARGIN_SECONDS: '12',
       LEASH_DRAIN_SECONDS: '0',
+      LEASH_GUARD_MINUTES: '2',
       VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: '20',
       VASTAI_AUTO_DESTROY_ON_ERROR: 'false',
       VASTAI_SEARCH_TIMEOUT_SECONDS: '9',
@@ -28,6 +29,7 @@ test('every setting reaches the session in milliseconds', () => {
     meterMs: 11_000,
     teardownMarginMs: 12_000,
     drainMs: 0,
+    guardMs: 120_000,
     healthIntervalMs: 20_000,
     autoDestroyOnError: false,
     searchTimeoutMs: 9_000,
@@ -45,6 +47,8 @@ test('by default a session looks, waits and gives back as the real market needs 
     meterMs: 300_000,
     teardownMarginMs: 360_000,
     drainMs: 30_000,
+    guardMs: 15 * 60_000,
+    temporalSilenceMs: 120_000,
     bootLookMs: 5_000,
     absenceGapMs: 5_000,
     lostGapMs: 30_000,
@@ -56,7 +60,9 @@ test('by default a session looks, waits and gives back as the real market needs 
 test.each(['0.05', '1', '60', '3600'])(
   'a look every %s s neither floods the list nor outlasts the heartbeat',
   (text) => {
-    const policy = policyOf(parseConfig({ VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: text }));
+    const policy = policyOf(
+      parseConfig({ VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: text, LEASH_GUARD_MINUTES: '180' }),
+    );
     expect(policy.bootLookMs).toBeGreaterThanOrEqual(1_000);
     expect(policy.bootLookMs).toBeLessThanOrEqual(5_000);
     expect(policy.absenceGapMs).toBeGreaterThanOrEqual(5_000);
