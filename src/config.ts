@@ -157,6 +157,14 @@ const settings = {
     .optional()
     .describe('Owner id of the installation, when many processes are one'),
   LEASH_SECRET_FILE: z.string().optional().describe('File with the secret of the installation'),
+  LEASH_CA_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Directory with the authority for instance certificates, when many processes are one'),
+  LEASH_INSTANCE_TLS: flag
+    .default(true)
+    .describe('Sessions launched from now on reach their instance by TLS; `off` is plain HTTP with a key'),
   LEASH_HOST: z.string().default('127.0.0.1').describe('Address of the HTTP server'),
   LEASH_PORT: port.default(8080).describe('Port of the HTTP server'),
   LEASH_WORKER_PORT: port
@@ -176,7 +184,9 @@ const settings = {
     .string()
     .min(1)
     .default('.leash')
-    .describe('State: database, owner id and secret, generated admin token'),
+    .describe(
+      'State: database, owner id and secret, authority for instance certificates, generated admin token',
+    ),
   LEASH_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')

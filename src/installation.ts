@@ -1,7 +1,8 @@
 import { createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readOrMake, writeBeside } from './home-file.ts';
 
 /**
  * An installation is one owner id, one Temporal namespace and one account at one market. What makes it
@@ -114,26 +115,4 @@ function readToken(file: string): string {
       `The admin token in ${file} is shorter than ${ADMIN_TOKEN_LENGTH_MIN} characters. Delete the file for a new one, or set ADMIN_TOKEN.`,
     );
   return token;
-}
-
-/** The file's text; made, whole or not at all, when it is missing. Of two processes that make it, one does. */
-function readOrMake(file: string, make: () => string): string {
-  if (!existsSync(file)) {
-    const beside = writeBeside(file, make());
-    try {
-      linkSync(beside, file);
-    } catch (error) {
-      if (!existsSync(file)) throw error;
-    } finally {
-      rmSync(beside);
-    }
-  }
-  return readFileSync(file, 'utf8').trim();
-}
-
-/** Writes to a name of its own in the same folder, and returns that. */
-function writeBeside(file: string, text: string): string {
-  const beside = `${file}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(beside, `${text}\n`, { mode: 0o600, flag: 'wx' });
-  return beside;
 }

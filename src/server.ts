@@ -9,6 +9,7 @@ import { type Metrics, makeMetrics } from './admin/metrics.ts';
 import { answerError, answerNotFound } from './admin/problems.ts';
 import { readTiers } from './admin/tiers-file.ts';
 import { openArchive } from './archive/archive.ts';
+import { openAuthority } from './certificates.ts';
 import { connectSessions, type Sessions } from './client.ts';
 import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
@@ -60,6 +61,8 @@ export async function startHttpServer(deps: HttpServerDeps): Promise<HttpServer>
 
 async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const { config, installation, sessions, logger } = deps;
+  const { home } = installation;
+  const authority = await openAuthority({ home, caDir: config.LEASH_CA_DIR, issues: false });
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     // A status asked for each second is not news; see `observe`.
@@ -78,7 +81,13 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
     adminApp({ sessions, config, tiers: deps.tiers ?? readTiers(config.LEASH_TIERS), admit, metrics }),
   );
   await app.register(
-    gatewayApp({ sessions, installation, admit, ...(deps.deadlines && { deadlines: deps.deadlines }) }),
+    gatewayApp({
+      sessions,
+      installation,
+      authority,
+      admit,
+      ...(deps.deadlines && { deadlines: deps.deadlines }),
+    }),
     { prefix: '/v1' },
   );
   return app;

@@ -17,6 +17,7 @@ import { LedgerCaller } from './activities/ledger-caller.ts';
 import { observeWorker, type WorkerMetrics } from './activities/observing.ts';
 import { OfferBoard } from './activities/offer-board.ts';
 import { openArchive } from './archive/archive.ts';
+import { openAuthority } from './certificates.ts';
 import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
@@ -62,6 +63,11 @@ const SECONDS_BETWEEN = { create: 4.5, destroy: 3 / 64, show: 2 } as const;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { config, installation, logger } = deps;
   installRuntime(logger);
+  const authority = await openAuthority({
+    home: installation.home,
+    caDir: config.LEASH_CA_DIR,
+    issues: true,
+  });
   const metrics = observeWorker(logger, { withProcess: deps.isAlone === true });
   const vast = connectMarket(config, metrics);
   const archive = openArchive({
@@ -100,6 +106,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       temporal: client,
       archive,
       installation,
+      authority,
       secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
       scoreWeights: config.LEASH_SCORE_WEIGHTS,
       temporalHeardAtMs: takePulse(client, stopPulse.signal),

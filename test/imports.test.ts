@@ -26,7 +26,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     'src/activities/',
     [
       ...['src/domain/', 'src/vast/', 'src/vllm/', ...WORKFLOW_WORDS],
-      ...['type src/installation.ts', 'type src/archive/'],
+      ...['type src/installation.ts', 'type src/certificates.ts', 'type src/archive/'],
     ],
   ],
   ['src/workflows/', ['src/domain/', 'type src/activities/']],
@@ -40,12 +40,12 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     ],
   ]),
   ['src/admin/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
-  ['src/gateway/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
+  ['src/gateway/', ['src/client.ts', 'src/domain/', 'type src/certificates.ts', ...SETTINGS]],
   ...WORKER.map((file): [string, string[]] => [
     file,
     [
       ...['src/activities/', 'src/workflows/', 'src/vast/', 'src/vllm/', 'src/domain/', 'src/temporal/'],
-      ...[...WORKER, 'src/archive/', 'src/client.ts', 'src/logging.ts', ...SETTINGS],
+      ...[...WORKER, 'src/archive/', 'src/client.ts', 'src/certificates.ts', 'src/logging.ts', ...SETTINGS],
     ],
   ]),
   [
@@ -54,6 +54,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/admin/',
       'src/archive/',
       'src/gateway/',
+      'src/certificates.ts',
       'src/client.ts',
       'src/domain/',
       'src/temporal/',
@@ -72,7 +73,10 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/cli/main.ts', ['src/cli/', 'src/simulator/', ...ADMIN_SCHEMA, ...SETTINGS]],
   ['src/cli/', [...ADMIN_SCHEMA, ...SETTINGS]],
   ['src/config.ts', []],
-  ['src/installation.ts', []],
+  ['src/installation.ts', ['src/home-file.ts']],
+  ['src/home-file.ts', []],
+  ['src/constructor-metadata.ts', []],
+  ['src/certificates.ts', ['src/home-file.ts', 'src/constructor-metadata.ts', 'src/domain/']],
   ['src/logging.ts', []],
 ];
 

@@ -3,6 +3,7 @@ import { classifyInstanceState, type Failure, failureOf } from '../domain/failur
 import { isServing, seesOurCalls } from '../vllm/probe.ts';
 import type { Deps } from './deps.ts';
 import { factsOf } from './instance-facts.ts';
+import { pinFor } from './pinning.ts';
 import { findFailureInLog, saysItServes } from './vllm-log.ts';
 import { rest, unlessUnreachable, whileBeating } from './watching.ts';
 
@@ -27,6 +28,8 @@ export type ModelResult =
 const BLIND_LOOKS = 3;
 /** A first look at the log comes when a start should be under way; reading it sooner tells nothing. */
 const LOG_LOOKS_EVERY = 6;
+/** A port may still be another tenant's for a moment; vLLM itself never serves without its certificate. */
+const UNTRUSTED_LOOKS_MAX = 3;
 const PROBE_TIMEOUT_MS = 10_000;
 
 /**
@@ -43,6 +46,7 @@ export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelRe
     wasReached: false,
     looks: 0,
     blindLooks: 0,
+    untrusted: 0,
   };
   return whileBeating(
     { heartbeatMs: order.heartbeatMs, details: () => ({ endpoint: order.endpoint, last: watch.why }) },
@@ -51,14 +55,19 @@ export async function awaitModel(deps: Deps, order: ModelOrder): Promise<ModelRe
         const readiness = await isServing(order.endpoint, key, order.model, {
           timeoutMs: PROBE_TIMEOUT_MS,
           isPooling: order.isPooling,
+          ...pinFor(deps, order),
         });
         if (readiness.kind === 'serving') {
-          const answer = await judgeGuard(order, key, watch);
+          const answer = await judgeGuard(deps, order, watch);
           if (answer !== null) return answer;
         } else if (readiness.kind === 'unauthorized') watch.why = 'the port answers, but refuses our key';
         else watch.why = readiness.why;
         watch.wasReached ||= readiness.kind !== 'not-serving' || readiness.wasAnswered;
         watch.looks += 1;
+        watch.untrusted = readiness.kind === 'not-serving' && readiness.isUntrusted ? watch.untrusted + 1 : 0;
+        if (watch.untrusted >= UNTRUSTED_LOOKS_MAX) {
+          return { kind: 'failed', failure: failureOf('wrong-certificate', watch.why), facts: watch.facts };
+        }
 
         const failure = await fatalSign(deps, order, watch);
         if (failure !== null) return { kind: 'failed', failure, facts: watch.facts };
@@ -79,13 +88,19 @@ type Watch = {
   looks: number;
   /** In a row: it served, and its counter of our calls stood still. */
   blindLooks: number;
+  /** Looks in a row that met a wrong certificate, or none. */
+  untrusted: number;
 };
 
 /** A model that serves is READY once its guard can see us; null while that is not known. */
-async function judgeGuard(order: ModelOrder, key: string, watch: Watch): Promise<ModelResult | null> {
+async function judgeGuard(deps: Deps, order: ModelOrder, watch: Watch): Promise<ModelResult | null> {
   const ready: ModelResult = { kind: 'ready', atMs: Date.now(), facts: watch.facts };
   if (!order.isGuarded) return ready;
-  const sight = await seesOurCalls(order.endpoint, key, { timeoutMs: PROBE_TIMEOUT_MS });
+  const key = deps.installation.instanceKey(order.label);
+  const sight = await seesOurCalls(order.endpoint, key, {
+    timeoutMs: PROBE_TIMEOUT_MS,
+    ...pinFor(deps, order),
+  });
   if (sight.kind === 'counts') return { ...ready, atMs: Date.now() };
   watch.why = sight.why;
   watch.blindLooks = sight.kind === 'blind' ? watch.blindLooks + 1 : 0;

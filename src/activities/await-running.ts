@@ -15,6 +15,8 @@ export type BootOrder = {
   readonly heartbeatMs: number;
   /** Time an instance may be missing from the books after its create, before that means anything. */
   readonly settleMs: number;
+  /** Absent in what workflows of 0.1.0 order. */
+  readonly tls?: boolean;
 };
 
 export type BootResult =
@@ -78,8 +80,10 @@ function judgeBoot(
   if (fatal !== null) return { kind: 'failed', failure: fatal, facts };
   if (instance.actualStatus !== 'running') return null;
   const address = addressOf(instance);
-  if (address !== null)
-    return { kind: 'running', endpoint: `http://${hostInUrl(address.host)}:${address.port}`, facts };
+  if (address !== null) {
+    const scheme = order.tls === true ? 'https' : 'http';
+    return { kind: 'running', endpoint: `${scheme}://${hostInUrl(address.host)}:${address.port}`, facts };
+  }
   watch.runningSinceMs ??= Date.now();
   const isMissing = Date.now() - watch.runningSinceMs >= order.portGraceMs;
   return isMissing ? { kind: 'failed', failure: failureOf('port-missing'), facts } : null;

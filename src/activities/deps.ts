@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Archive } from '../archive/archive.ts';
+import type { Authority } from '../certificates.ts';
 import type { ScoreWeights } from '../domain/ranking.ts';
 import type { Installation } from '../installation.ts';
 import type { VastClient } from '../vast/client.ts';
@@ -20,6 +21,8 @@ export type Deps = {
   readonly temporal: Client;
   readonly archive: Archive;
   readonly installation: Pick<Installation, 'owner' | 'instanceKey'>;
+  /** Vouches for instances: makes their certificates, and says whom to trust at their addresses. */
+  readonly authority: Pick<Authority, 'issue' | 'pinOf'>;
   /** Go into the create call only; never into a workflow. */
   readonly secrets: { readonly hfToken?: string | undefined; readonly imageLogin?: string | undefined };
   readonly scoreWeights?: ScoreWeights | undefined;

@@ -26,6 +26,8 @@ export type RentOrder = {
   readonly usdPerHour: number;
   /** Null: nothing but us ends the instance. */
   readonly guard: { readonly bootMs: number; readonly silenceMs: number } | null;
+  /** Absent in what workflows of 0.1.0 order. */
+  readonly tls?: boolean;
 };
 
 export type RentResult = CreateResult & { readonly sentAtMs: number };
@@ -77,6 +79,7 @@ async function sendCreate(deps: Deps, order: RentOrder, deadlineMs: number): Pro
     label: order.label,
     ...(deps.secrets.hfToken === undefined ? {} : { hfToken: deps.secrets.hfToken }),
     ...guardTerms(deps, order),
+    ...(order.tls === true ? { tls: await deps.authority.issue(order.label) } : {}),
   });
   try {
     return await deps.vast.createInstance(

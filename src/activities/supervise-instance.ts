@@ -4,10 +4,11 @@ import { classifyInstanceState, type Failure, failureOf } from '../domain/failur
 import { trafficUsd } from '../domain/meter.ts';
 import { TEMPORAL_SILENCE_MS } from '../domain/policy.ts';
 import type { SupervisionBeat } from '../domain/session.ts';
-import { askModels, readUsage } from '../vllm/probe.ts';
+import { askModels, type ProbeOptions, readUsage } from '../vllm/probe.ts';
 import { type Usage, wasUsedSince } from '../vllm/usage.ts';
 import type { Deps } from './deps.ts';
 import { factsOf } from './instance-facts.ts';
+import { pinFor } from './pinning.ts';
 import { rest, unlessUnreachable, whileBeating } from './watching.ts';
 
 export type SuperviseOrder = {
@@ -71,6 +72,7 @@ class Watch {
   readonly #deps: Deps;
   readonly #order: SuperviseOrder;
   readonly #key: string;
+  readonly #probe: ProbeOptions;
   #lastUsedAtMs: number;
   #usage: Usage | null = null;
   #failures = 0;
@@ -84,6 +86,7 @@ class Watch {
     this.#deps = deps;
     this.#order = order;
     this.#key = deps.installation.instanceKey(order.label);
+    this.#probe = { timeoutMs: PROBE_TIMEOUT_MS, ...pinFor(deps, order) };
     this.#lastUsedAtMs = order.lastUsedAtMs;
     this.#lastOkAtMs = latest(order.lastOkAtMs ?? null, lastOkOf(Context.current().info.heartbeatDetails));
   }
@@ -153,7 +156,7 @@ class Watch {
 
   /** The model: does it answer with our key, and who used it. */
   async #lookAtModel(): Promise<SuperviseResult | null> {
-    const usage = await readUsage(this.#order.endpoint, { timeoutMs: PROBE_TIMEOUT_MS });
+    const usage = await readUsage(this.#order.endpoint, this.#probe);
     if (usage.kind === 'usage') {
       // The first reading of an attempt is the baseline: our own probe's token is in it.
       if (this.#usage !== null && wasUsedSince(this.#usage, usage, 0)) this.#lastUsedAtMs = Date.now();
@@ -161,7 +164,7 @@ class Watch {
       this.#usage = usage;
     }
     if (!this.#mayRenew()) return null;
-    const answer = await askModels(this.#order.endpoint, this.#key, { timeoutMs: PROBE_TIMEOUT_MS });
+    const answer = await askModels(this.#order.endpoint, this.#key, this.#probe);
     if (answer.kind === 'models' && answer.ids.includes(this.#order.model)) {
       this.#failures = 0;
       this.#lastOkAtMs = Date.now();
@@ -172,7 +175,11 @@ class Watch {
     this.#failures += 1;
     this.#lastWhy = whyNot(answer, this.#order.model);
     if (this.#failures < FAILURES_TO_BREAK || !this.#order.breaksOnFailures) return null;
-    return this.#result('unhealthy', failureOf('unhealthy', this.#lastWhy));
+    const isUntrusted = answer.kind === 'not-serving' && answer.isUntrusted;
+    return this.#result(
+      'unhealthy',
+      failureOf(isUntrusted ? 'wrong-certificate' : 'unhealthy', this.#lastWhy),
+    );
   }
 
   #lookAtClock(): SuperviseResult | null {

@@ -114,6 +114,10 @@ export const POLICIES = {
     'The port is mapped, but nothing comes through. Another machine is tried.',
   ),
   'wrong-server': host(POOR, 'Something else than our model answers at the port. Another machine is tried.'),
+  'wrong-certificate': host(
+    BROKEN,
+    'Who answers at the port cannot show the certificate made for the instance. It got no key of ours. Another machine is tried.',
+  ),
   'contract-mismatch': host(POOR, 'The contract is not what was offered. Another machine is tried.'),
   unhealthy: host(DOUBTFUL, 'The model stopped answering.'),
 

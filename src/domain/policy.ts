@@ -13,6 +13,8 @@ export type Policy = {
   readonly meterMs: number;
   readonly teardownMarginMs: number;
   readonly drainMs: number;
+  /** Absent in sessions of 0.1.0, whose instances speak plain HTTP. */
+  readonly instanceTls?: boolean;
   readonly healthIntervalMs: number;
   /** How long an instance's guard lets its lease go without renewal; 0: no guard. Absent in sessions older than it. */
   readonly guardMs?: number;
@@ -47,6 +49,7 @@ export type PolicySettings = {
   readonly LEASH_METER_SECONDS: number;
   readonly LEASH_TEARDOWN_MARGIN_SECONDS: number;
   readonly LEASH_DRAIN_SECONDS: number;
+  readonly LEASH_INSTANCE_TLS: boolean;
   readonly VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: number;
   readonly LEASH_GUARD_MINUTES: number;
   readonly VASTAI_AUTO_DESTROY_ON_ERROR: boolean;
@@ -70,6 +73,7 @@ export function policyOf(settings: PolicySettings): Policy {
     meterMs: settings.LEASH_METER_SECONDS * SECOND,
     teardownMarginMs: settings.LEASH_TEARDOWN_MARGIN_SECONDS * SECOND,
     drainMs: settings.LEASH_DRAIN_SECONDS * SECOND,
+    instanceTls: settings.LEASH_INSTANCE_TLS,
     healthIntervalMs,
     guardMs: settings.LEASH_GUARD_MINUTES * MINUTE,
     temporalSilenceMs: TEMPORAL_SILENCE_MS,

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { Authority } from '../certificates.ts';
 import type { Sessions } from '../client.ts';
 import type { Installation } from '../installation.ts';
 import { type OpenAiError, Refusal, sendOpenAiError } from './errors.ts';
@@ -18,6 +19,7 @@ export type Admit = (
 export type GatewayDeps = {
   readonly sessions: Pick<Sessions, 'serving' | 'markUnreachable'>;
   readonly installation: Pick<Installation, 'instanceKey'>;
+  readonly authority: Pick<Authority, 'pinOf'>;
   readonly admit: Admit;
   readonly deadlines?: Deadlines;
 };
@@ -27,10 +29,14 @@ const FORWARDED = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'];
 
 /** The OpenAI-compatible API: one stable URL, whichever instance serves behind it. */
 export const gatewayApp =
-  ({ sessions, installation, admit, deadlines = DEADLINES }: GatewayDeps): FastifyPluginAsync =>
+  ({ sessions, installation, authority, admit, deadlines = DEADLINES }: GatewayDeps): FastifyPluginAsync =>
   async (app) => {
     const router = makeRouter(sessions);
-    const upstream = openUpstream(deadlines);
+    const upstream = openUpstream({
+      deadlines,
+      pinOf: authority.pinOf,
+      isServing: (label) => sessions.serving().some((session) => session.label === label),
+    });
     app.addHook('onClose', () => upstream.close());
     app.addHook('onRequest', (request) => requireAdmission(admit, request));
     app.setErrorHandler(answerError);

@@ -56,6 +56,7 @@ function sendTo(
 ): Promise<UpstreamResult> {
   const { session, request, body, signal } = order;
   return deps.upstream.send({
+    label: session.label,
     url: `${session.endpoint.replace(/\/+$/, '')}${request.url.slice('/v1'.length)}`,
     headers: headersFor(request, deps.instanceKey(session.label)),
     body: bytesFor(body, session.model),

@@ -1,4 +1,6 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { Agent, type Dispatcher, errors, request } from 'undici';
+import type { Pin } from '../certificates.ts';
 
 /** How long the gateway waits for an instance, each for its own step. */
 export type Deadlines = {
@@ -11,6 +13,8 @@ export type Deadlines = {
 export const DEADLINES: Deadlines = { connectMs: 5_000, headersMs: 300_000, betweenChunksMs: 120_000 };
 
 export type UpstreamRequest = {
+  /** Of the instance it is for: by TLS, nobody else gets to see it. */
+  readonly label: string;
   /** Full URL at the instance. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -33,21 +37,75 @@ export type Upstream = {
   close(): Promise<void>;
 };
 
-/** Kept-alive connections to every instance there is. */
-export function openUpstream(deadlines: Deadlines = DEADLINES): Upstream {
-  const agent = new Agent({
-    connect: { timeout: deadlines.connectMs },
+export type UpstreamOptions = {
+  readonly deadlines?: Deadlines;
+  /** Whom to trust at the address of the instance with this label. */
+  readonly pinOf: (label: string) => Pin;
+  /** Whether requests may still come for it. */
+  readonly isServing: (label: string) => boolean;
+  readonly sweepMs?: number;
+};
+
+/** How often connections of instances that serve no more are looked for; idle ones close by themselves before. */
+const SWEEP_MS = 5_000;
+
+/**
+ * Kept-alive connections to every instance there is, those of each apart: a connection that was made to one
+ * is never used for another, though a host may give its address to both.
+ */
+export function openUpstream({
+  deadlines = DEADLINES,
+  pinOf,
+  isServing,
+  sweepMs = SWEEP_MS,
+}: UpstreamOptions): Upstream {
+  const agents = new Map<string, Agent>();
+  const leaving = new Set<Agent>();
+  const agentOf = (label: string): Agent => {
+    const agent = agents.get(label) ?? openAgent(deadlines, pinOf(label));
+    agents.set(label, agent);
+    return agent;
+  };
+  const sweep = setInterval(() => {
+    for (const [label, agent] of agents) {
+      if (isServing(label)) continue;
+      agents.delete(label);
+      leaving.add(agent);
+      // Lets what is under way finish.
+      void agent
+        .close()
+        .catch(() => undefined)
+        .finally(() => leaving.delete(agent));
+    }
+  }, sweepMs);
+  sweep.unref();
+  return {
+    send: (order) => send(agentOf(order.label), order),
+    // Streams still under way have had their time when this is called.
+    close: async () => {
+      clearInterval(sweep);
+      await Promise.all([...agents.values(), ...leaving].map((agent) => agent.destroy()));
+    },
+  };
+}
+
+/** Plain addresses, of sessions without TLS, make no use of the pin. */
+function openAgent(deadlines: Deadlines, { caPem, serverName }: Pin): Agent {
+  return new Agent({
+    connect: {
+      timeout: deadlines.connectMs,
+      ca: caPem,
+      servername: serverName,
+      // The address is not in the certificate: it was not known when that was made.
+      checkServerIdentity: (_address: string, certificate: PeerCertificate) =>
+        checkServerIdentity(serverName, certificate),
+    },
     headersTimeout: deadlines.headersMs,
     bodyTimeout: deadlines.betweenChunksMs,
     // uvicorn, vLLM's server, closes idle connections after 5 s: ours must be the first to let go.
     keepAliveTimeout: 3_000,
     keepAliveMaxTimeout: 4_000,
   });
-  return {
-    send: (order) => send(agent, order),
-    // Streams still under way have had their time when this is called.
-    close: () => agent.destroy(),
-  };
 }
 
 /**
@@ -79,6 +137,8 @@ function kindOf(error: Error): 'unreachable' | 'reset' | 'too-slow' {
   if (error instanceof errors.HeadersTimeoutError) return 'too-slow';
   if (error instanceof errors.SocketError || error instanceof errors.HTTPParserError) return 'reset';
   const { code, syscall } = error as NodeJS.ErrnoException;
+  // Broken off in the handshake: TLS had not begun, and nothing of the request was seen.
+  if (/before secure TLS connection/.test(error.message)) return 'unreachable';
   const isBroken = (code === 'ECONNRESET' || code === 'EPIPE') && syscall !== 'connect';
   return isBroken ? 'reset' : 'unreachable';
 }

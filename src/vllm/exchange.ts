@@ -30,6 +30,8 @@ export type Exchange =
       readonly why: string;
       /** Our own machine could not ask (no route, no name server, no free sockets): no fact about the instance. */
       readonly isOurFault: boolean;
+      /** Somebody answered who could not show the certificate made for this instance: the call was not sent. */
+      readonly isUntrusted: boolean;
     };
 
 /** Longest answer read. A real metrics page takes some 100 kB; strangers at the address may send without end. */
@@ -58,7 +60,12 @@ export async function exchange(call: Call, options: ProbeOptions): Promise<Excha
   } catch (error) {
     options.signal?.throwIfAborted();
     if (deadline.aborted) {
-      return { kind: 'no-answer', why: `no answer within ${options.timeoutMs} ms`, isOurFault: false };
+      return {
+        kind: 'no-answer',
+        why: `no answer within ${options.timeoutMs} ms`,
+        isOurFault: false,
+        isUntrusted: false,
+      };
     }
     return toNoAnswer(error);
   } finally {
@@ -98,6 +105,9 @@ const OUR_FAULTS = new Set([
   'EAI_AGAIN',
 ]);
 
+const NO_TLS = 'it does not speak TLS';
+const NOT_OURS = 'its certificate is not of our authority';
+
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the port refuses connections',
   ECONNRESET: 'the connection was reset',
@@ -106,23 +116,36 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: `the answer is longer than ${ANSWER_BYTES_MAX} bytes`,
   ETIMEDOUT: 'no connection in time',
   EHOSTUNREACH: 'the host cannot be reached',
-  EPROTO: 'it does not speak TLS',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is another instance's",
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not of our authority',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not of our authority',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not of our authority',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not of our authority',
+  SELF_SIGNED_CERT_IN_CHAIN: NOT_OURS,
+  DEPTH_ZERO_SELF_SIGNED_CERT: NOT_OURS,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: NOT_OURS,
+  UNABLE_TO_GET_ISSUER_CERT: NOT_OURS,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: NOT_OURS,
+  CERT_SIGNATURE_FAILURE: NOT_OURS,
+  INVALID_CA: NOT_OURS,
+  INVALID_PURPOSE: NOT_OURS,
 };
 
 function toNoAnswer(error: unknown): Exchange {
   const code = codeOf(error);
   const said = error instanceof Error ? error.message : String(error);
-  const words = code === null ? said : (WORDS[code] ?? said);
+  // OpenSSL's own codes: what came is no TLS, or none that we accept.
+  const isNoTls = code === 'EPROTO' || code?.startsWith('ERR_SSL_') === true;
+  const words = isNoTls ? NO_TLS : code === null ? said : (WORDS[code] ?? said);
   return {
     kind: 'no-answer',
     why: code === null ? words : `${words} (${code})`,
     isOurFault: code !== null && OUR_FAULTS.has(code),
+    isUntrusted: isNoTls || (code !== null && isOfCertificate(code)),
   };
+}
+
+/** Codes of a certificate that was refused, by the names Node and OpenSSL give them. */
+function isOfCertificate(code: string): boolean {
+  return /^ERR_TLS_CERT_|CERT|^INVALID_(CA|PURPOSE)$|^UNABLE_TO_VERIFY/.test(code);
 }
 
 function codeOf(error: unknown): string | null {

@@ -12,6 +12,8 @@ export type NotServing = {
   readonly isOurFault: boolean;
   /** Something answered at the port, though not as our model does. */
   readonly wasAnswered: boolean;
+  /** It could not show the certificate made for the instance: somebody else is there, and got no key of ours. */
+  readonly isUntrusted: boolean;
 };
 
 /** The key was not taken: another process answers there, or the instance was started with another key. */
@@ -160,7 +162,8 @@ function toTokenAnswer(answer: Exchange, { path, shape }: { path: string; shape:
 
 function toRefusal(answer: Exchange, path: string): Unauthorized | NotServing | null {
   if (answer.kind === 'no-answer') {
-    return { kind: 'not-serving', why: answer.why, isOurFault: answer.isOurFault, wasAnswered: false };
+    const { why, isOurFault, isUntrusted } = answer;
+    return { kind: 'not-serving', why, isOurFault, isUntrusted, wasAnswered: isUntrusted };
   }
   if (answer.status === 200) return null;
   if (answer.status === 401 || answer.status === 403) return { kind: 'unauthorized' };
@@ -188,5 +191,5 @@ function toJson(answer: Exchange): unknown {
 }
 
 function notServing(why: string): NotServing {
-  return { kind: 'not-serving', why, isOurFault: false, wasAnswered: true };
+  return { kind: 'not-serving', why, isOurFault: false, isUntrusted: false, wasAnswered: true };
 }

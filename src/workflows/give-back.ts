@@ -142,6 +142,7 @@ async function drain(rental: Rental): Promise<void> {
     policy,
     forMs: policy.drainMs,
   }).awaitDrained({
+    label: serving?.label,
     endpoint,
     deadlineMs,
     heartbeatMs: policy.heartbeatMs,

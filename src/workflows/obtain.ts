@@ -161,6 +161,7 @@ async function sendCreate(rental: Rental, attempt: Attempt): Promise<RentResult>
       bidUsdPerHour: choice.bidUsdPerHour,
       usdPerHour: choice.usdPerHour,
       guard: guardOf(rental),
+      tls: rental.policy.instanceTls === true,
     });
   } catch (error) {
     // Cancelled: teardown finds out by label whether anything was sent, and the session is ending anyway.
@@ -236,6 +237,7 @@ async function boot(rental: Rental, attempt: Attempt): Promise<Failure | null> {
       portGraceMs: policy.portGraceMs,
       heartbeatMs: policy.heartbeatMs,
       settleMs: policy.settleMs,
+      tls: policy.instanceTls === true,
     }),
   );
   if (result === null) return unseen('no worker saw it start');

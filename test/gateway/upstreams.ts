@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { openAuthority } from '../../src/certificates.ts';
 import type { ServingSession } from '../../src/client.ts';
 import { type FakeVllm, type FakeVllmOptions, startFakeVllm } from '../../src/simulator/serving/fake-vllm.ts';
 import type { HttpEdge } from '../support/http-edge.ts';
@@ -65,6 +66,80 @@ export async function serveRaw(
   return { received, serving, stop, [Symbol.asyncDispose]: stop };
 }
 
+/** A look-alike of vLLM behind the certificate made for its session, as every instance by default. */
+export async function serveTlsVllm(
+  edge: HttpEdge,
+  { session = 'default', model = MODEL, ...options }: Placement & Partial<FakeVllmOptions> = {},
+): Promise<
+  AsyncDisposable & { serving: ServingSession; port: number; handshakes(): number; open(): number }
+> {
+  const label = labelOf(session);
+  const authority = await openAuthority({ home: edge.installation.home, issues: true });
+  const { certificatePem: cert, keyPem: key } = await authority.issue(label);
+  const apiKeys = [edge.installation.instanceKey(label)];
+  const tls = { cert, key };
+  const vllm = startFakeVllm({
+    host: '127.0.0.1',
+    port: 0,
+    model,
+    apiKeys,
+    tls,
+    tokenDelayMs: 1,
+    ...options,
+  });
+  await vllm.ready;
+  // Connections are counted on the way in: each is one handshake.
+  const counting = await countConnections(Number(vllm.port()));
+  const serving = place(edge, { session, model, endpoint: `https://127.0.0.1:${counting.port}/v1` });
+  return {
+    serving,
+    port: counting.port,
+    handshakes: counting.count,
+    open: counting.open,
+    [Symbol.asyncDispose]: async () => {
+      await counting.close();
+      await vllm.stop();
+    },
+  };
+}
+
+/** An address as the instance of a session, whoever listens there. */
+export function serveAt(
+  edge: HttpEdge,
+  endpoint: string,
+  { session = 'default', model = MODEL }: Placement = {},
+) {
+  return place(edge, { session, model, endpoint });
+}
+
+async function countConnections(port: number) {
+  const open = new Set<Socket>();
+  let count = 0;
+  const server = createTcpServer((incoming) => {
+    count += 1;
+    open.add(incoming);
+    const outgoing = connect(port, '127.0.0.1');
+    incoming.pipe(outgoing).pipe(incoming);
+    outgoing.on('error', () => incoming.destroy()).on('close', () => incoming.destroy());
+    incoming
+      .on('error', () => outgoing.destroy())
+      .on('close', () => {
+        open.delete(incoming);
+        outgoing.destroy();
+      });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    count: () => count,
+    open: () => open.size,
+    close: async () => {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 /** A session whose instance is gone: nothing listens at its address any more. */
 export async function serveNothing(edge: HttpEdge, placement: Placement = {}): Promise<ServingSession> {
   const server = createTcpServer();
@@ -106,6 +181,6 @@ function place(edge: HttpEdge, { session, model, endpoint }: Required<Placement>
   return serving;
 }
 
-function labelOf(session: string): string {
+export function labelOf(session: string): string {
   return `leash.aaaaaaaaaa.${session}.bbbbbbbbbb.1.x1900000000`;
 }

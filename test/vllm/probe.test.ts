@@ -1,12 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { openAuthority } from '../../src/certificates.ts';
 import { ANSWER_BYTES_MAX } from '../../src/vllm/exchange.ts';
 import { askModels, generateOneToken, isServing, readUsage } from '../../src/vllm/probe.ts';
 import { type Usage, wasUsedSince } from '../../src/vllm/usage.ts';
+import { type IMPOSTORS, startImpostor } from '../support/impostors.ts';
 import { closedEndpoint, listenHttp, listenTcp, listenVllm } from './listening.ts';
 
 const SOON = { timeoutMs: 5_000 };
+/** Its certificate ends with it, long ago. */
+const ENDED_LABEL = 'leash.aaaaaaaaaa.default.bbbbbbbbbb.1.x1000000000';
 const AT_ONCE = { timeoutMs: 150 };
 const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 
@@ -123,6 +129,7 @@ describe('a look at what is no vLLM', () => {
       kind: 'not-serving',
       why: '/v1/models answers 200, but with no list of models',
       isOurFault: false,
+      isUntrusted: false,
       wasAnswered: true,
     });
   });
@@ -193,6 +200,7 @@ describe('a look at what is no vLLM', () => {
       kind: 'not-serving',
       why: 'the port refuses connections (ECONNREFUSED)',
       isOurFault: false,
+      isUntrusted: false,
       wasAnswered: false,
     });
   });
@@ -242,10 +250,40 @@ describe('TLS', () => {
     });
   });
 
-  test('an instance that answers in plain HTTP where TLS is due is not serving', async () => {
-    await using vllm = await listenVllm();
-    const secure = vllm.endpoint.replace('http:', 'https:');
-    expect(await isServing(secure, 'key', 'tiny', { ...SOON, tls })).toMatchObject({ kind: 'not-serving' });
+  test.each<[(typeof IMPOSTORS)[number], RegExp]>([
+    ['plain HTTP', /does not speak TLS/],
+    ['another authority', /not of our authority/],
+    ['another instance', /another instance's/],
+    ['an expired certificate', /has expired/],
+  ])('who answers with %s is told apart in plain words, and never sees the key', async (kind, says) => {
+    const home = mkdtempSync(join(tmpdir(), 'leash-pinned-'));
+    try {
+      const pinned = (await openAuthority({ home, issues: true })).pinOf(ENDED_LABEL);
+      await using impostor = await startImpostor(kind, { home, label: ENDED_LABEL });
+      const look = { ...SOON, tls: pinned };
+      const secure = `https://${impostor.address}`;
+      const asked = [
+        await isServing(secure, 'sk-the-key', 'tiny', look),
+        await askModels(secure, 'sk-the-key', look),
+        await generateOneToken(secure, 'sk-the-key', 'tiny', look),
+      ];
+      for (const answer of asked)
+        expect(answer).toMatchObject({
+          why: expect.stringMatching(says),
+          isUntrusted: true,
+          isOurFault: false,
+        });
+      expect(await readUsage(secure, look)).toMatchObject({ kind: 'unreadable' });
+      expect(impostor.connections()).toBe(4);
+      expect(impostor.heard).toEqual([]);
+      // The same impostor hears all of it where nothing is pinned to TLS: the test would notice.
+      if (kind === 'plain HTTP') {
+        await askModels(`http://${impostor.address}`, 'sk-the-key', SOON);
+        expect(impostor.heard.join()).toContain('sk-the-key');
+      }
+    } finally {
+      rmSync(home, { recursive: true });
+    }
   });
 });
 
