@@ -58,10 +58,10 @@ export type Stack = AsyncDisposable & {
   rentForOthers(labels: readonly (string | null)[]): Promise<number[]>;
   startWorker(): Promise<void>;
   stopWorker(): Promise<void>;
-  /** A worker as a process of its own, polling. */
-  workerProcess(): Promise<Child>;
+  /** A worker as a process of its own, polling; with other settings where any are named. */
+  workerProcess(settings?: Readonly<Record<string, string>>): Promise<Child>;
   /** A server as a process of its own, answering, and how to talk to it. */
-  serverProcess(): Promise<Child & { readonly api: Api }>;
+  serverProcess(settings?: Readonly<Record<string, string>>): Promise<Child & { readonly api: Api }>;
 };
 
 /**
@@ -143,8 +143,8 @@ async function raise(options: StackOptions, home: string, closing: AsyncDisposab
   closing.defer(async () => {
     await Promise.all(processes.map((child) => child.kill()));
   });
-  const workerProcess = async () => {
-    const child = await startWorkerProcess(environment);
+  const workerProcess = async (settings: Readonly<Record<string, string>> = {}) => {
+    const child = await startWorkerProcess({ ...environment, ...settings });
     processes.push(child);
     return child;
   };
@@ -168,8 +168,8 @@ async function raise(options: StackOptions, home: string, closing: AsyncDisposab
     startWorker: () => worker.start(),
     stopWorker: () => worker.stop(),
     workerProcess,
-    serverProcess: async () => {
-      const child = await startServerProcess(environment);
+    serverProcess: async (settings = {}) => {
+      const child = await startServerProcess({ ...environment, ...settings });
       processes.push(child);
       return { ...child, api: new Api(child.url, installation.adminToken) };
     },
