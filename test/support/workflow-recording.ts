@@ -5,6 +5,7 @@ import { temporal } from '@temporalio/proto';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { ledgerWorkflowId, sessionWorkflowId } from '../../src/workflows/ids.ts';
 import { eventually } from './eventually.ts';
+import { plainText } from './plain-text.ts';
 import { aLaunch, type Stack, type StackOptions, startStack } from './stack.ts';
 
 const { History } = temporal.api.history.v1;
@@ -143,17 +144,4 @@ function scrubbed(stack: Stack, history: temporal.api.history.v1.IHistory): stri
   });
   if (plainText(JSON.parse(text)).includes(stack.token)) throw new Error('The admin token is in a history.');
   return `${text}\n`;
-}
-
-/** A history as one text, its payloads decoded. */
-export function plainText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return value.map(plainText).join('\n');
-  if (typeof value !== 'object' || value === null) return '';
-  return Object.entries(value)
-    .map(([key, inner]) => {
-      const isPayload = key === 'data' && typeof inner === 'string';
-      return isPayload ? Buffer.from(inner, 'base64').toString('utf8') : `${key} ${plainText(inner)}`;
-    })
-    .join('\n');
 }

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { workflowBundle } from '../../src/temporal/bundle.ts';
-import { CANARY, plainText, readHistory, recordHistories } from '../support/workflow-recording.ts';
+import { plainText } from '../support/plain-text.ts';
+import { CANARY, readHistory, recordHistories } from '../support/workflow-recording.ts';
 
 /**
  * Sessions outlive deploys: what an earlier version recorded, this one must go on with. A history that no longer

@@ -1,0 +1,104 @@
+import type { ReceiptAnswer } from '../../../src/admin/answers.ts';
+import type { RunRecords, Sighting, Violation } from '../records.ts';
+import { idleMs, type OurContract, oursOf, type RunBooks, runsOf, violation } from './ledger-of-runs.ts';
+
+/** Clocks are one machine's; what is written a moment later than it happened is no lie. */
+const MOMENT_MS = 1_500;
+/** Three looks of supervision, and what confirms them. */
+const NOTICE_MS = 30_000;
+const ROUNDING_USD = 0.0005;
+
+/** *No lie*: nothing was reported destroyed, READY or refused that the books contradict, and receipts agree with them. */
+export function findLies(records: RunRecords): Violation[] {
+  const runs = runsOf(records);
+  return [
+    ...refusedYetRented(records, runs),
+    ...records.sightings.flatMap((sighting) => readyYetNot(records, sighting)),
+    ...runs.flatMap((run) => {
+      const receipt = run.record?.status?.receipt;
+      return receipt?.run === run.run ? againstReceipt(records, run, receipt) : [];
+    }),
+  ];
+}
+
+function refusedYetRented(records: RunRecords, runs: readonly RunBooks[]): Violation[] {
+  return runs
+    .filter(({ record }) => record?.launch === 'over-budget' || record?.launch === 'refused')
+    .map(({ session, contracts, record }) =>
+      violation(
+        records,
+        'lie',
+        session,
+        `its launch was refused (${record?.said}), and it rented contract ${contracts[0]?.id}`,
+      ),
+    );
+}
+
+function readyYetNot(records: RunRecords, { atMs, session, state, instanceId }: Sighting): Violation[] {
+  if (state !== 'READY') return [];
+  const contract = oursOf(records).find(({ id, parsed }) => id === instanceId && parsed.session === session);
+  const said = `it was said to be READY on instance ${instanceId}`;
+  if (contract === undefined)
+    return [violation(records, 'lie', session, `${said}, which is none of its contracts`)];
+  if (contract.running_at === null || contract.running_at * 1_000 > atMs + MOMENT_MS)
+    return [violation(records, 'lie', session, `${said}, which did not run yet`)];
+  const goneMs = contract.destroyed_at === null ? Number.POSITIVE_INFINITY : contract.destroyed_at * 1_000;
+  if (atMs > goneMs + NOTICE_MS + idleMs(records, goneMs, atMs))
+    return [violation(records, 'lie', session, `${said}, which had long been gone`)];
+  return [];
+}
+
+function againstReceipt(records: RunRecords, run: RunBooks, receipt: ReceiptAnswer): Violation[] {
+  const lie = (what: string) => violation(records, 'lie', run.session, `its receipt ${what}`);
+  const endedAtMs = Date.parse(receipt.ended_at);
+  const found: Violation[] = [];
+  for (const contract of run.contracts) {
+    const claimed = receipt.instances.find(({ instance_id }) => instance_id === contract.id);
+    if (claimed === undefined) {
+      if (mustKnow(records, run, contract, receipt))
+        found.push(lie(`does not know contract ${contract.id} (attempt ${contract.parsed.attempt})`));
+      continue;
+    }
+    // What the reaper writes of a terminated session is written when it is terminated, not when all is gone.
+    if (claimed.gone_at === null || receipt.outcome === 'terminated') continue;
+    const goneMs = contract.destroyed_at === null ? null : contract.destroyed_at * 1_000;
+    const lastSeenMs = Math.max(endedAtMs, Date.parse(claimed.gone_at));
+    if (goneMs === null || goneMs > lastSeenMs + MOMENT_MS)
+      found.push(lie(`says that contract ${contract.id} is gone, which it was not at its end`));
+  }
+  return [...found, ...againstMoney(run, receipt).map(lie)];
+}
+
+/** One that nobody could have seen is in the receipt only once the charges have shown it. */
+function mustKnow(
+  records: RunRecords,
+  run: RunBooks,
+  contract: OurContract,
+  receipt: ReceiptAnswer,
+): boolean {
+  if (receipt.final) return true;
+  if (receipt.outcome === 'terminated') return false;
+  if (records.hands.some(({ did, session }) => did === 'reset' && session === run.session)) return false;
+  const hasBeenListed =
+    contract.listed_at !== null && contract.listed_at < contract.created_at + records.timing.settleMs / 1_000;
+  return hasBeenListed;
+}
+
+/** Within 1 % or five seconds of each contract's price; the last traffic is known once the receipt is final. */
+function againstMoney({ contracts }: RunBooks, receipt: ReceiptAnswer): string[] {
+  const chargedUsd = contracts.reduce((sum, { usd }) => sum + usd.total, 0);
+  const apartUsd = Math.abs(chargedUsd - receipt.usd.total);
+  const fiveSecondsUsd = receipt.attempts.reduce(
+    (sum, { usd_per_hour }) => sum + (usd_per_hour * 5) / 3_600,
+    0,
+  );
+  const trafficUsd = contracts.reduce((sum, { usd }) => sum + usd.bandwidth, 0);
+  const allowedUsd = receipt.final
+    ? chargedUsd * 0.01 + ROUNDING_USD
+    : Math.max(chargedUsd * 0.01, fiveSecondsUsd) + trafficUsd + ROUNDING_USD;
+  if (receipt.outcome === 'terminated' && !receipt.final) return [];
+  if (apartUsd <= allowedUsd) return [];
+  return [
+    `(${receipt.final ? 'final' : 'not final'}) says $${receipt.usd.total.toFixed(4)}, and the books $${chargedUsd.toFixed(4)}`,
+  ];
+}
