@@ -62,6 +62,24 @@ export function openInstallation(settings: InstallationSettings): Installation {
   };
 }
 
+/** The settings that an installation is found by. */
+type NamedInstallation = {
+  readonly LEASH_HOME: string;
+  readonly LEASH_OWNER?: string | undefined;
+  readonly LEASH_SECRET_FILE?: string | undefined;
+  readonly ADMIN_TOKEN?: string | undefined;
+};
+
+/** The installation that the settings name; `home` where it is not LEASH_HOME itself. */
+export function openConfigured(config: NamedInstallation, home: string = config.LEASH_HOME): Installation {
+  return openInstallation({
+    home,
+    owner: config.LEASH_OWNER,
+    secretFile: config.LEASH_SECRET_FILE,
+    adminToken: config.ADMIN_TOKEN,
+  });
+}
+
 /** Compares secrets without telling by its time how much of them was right. */
 export function isSameSecret(given: string, expected: string): boolean {
   const digest = (text: string) => createHmac('sha256', 'compare').update(text).digest();

@@ -15,7 +15,7 @@ import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Deadlines } from './gateway/upstream.ts';
-import { type Installation, openInstallation } from './installation.ts';
+import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
 
 export type HttpServer = {
@@ -159,12 +159,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const logger = makeLogger(config.LEASH_LOG_LEVEL);
-  const installation = openInstallation({
-    home: config.LEASH_HOME,
-    owner: config.LEASH_OWNER,
-    secretFile: config.LEASH_SECRET_FILE,
-    adminToken: config.ADMIN_TOKEN,
-  });
+  const installation = openConfigured(config);
   const namespace = namespaceOf(config);
   const { owner, home } = installation;
   const archive = openArchive({ owner, home, databaseUrl: config.LEASH_DATABASE_URL });

@@ -19,7 +19,7 @@ import { OfferBoard } from './activities/offer-board.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
 import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts';
-import { type Installation, openInstallation } from './installation.ts';
+import { type Installation, openConfigured } from './installation.ts';
 import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
 import { makeLogger } from './logging.ts';
 import { ensureSchedules } from './schedules.ts';
@@ -295,12 +295,7 @@ function installRuntime(logger: Logger): void {
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const logger = makeLogger(config.LEASH_LOG_LEVEL);
-  const installation = openInstallation({
-    home: config.LEASH_HOME,
-    owner: config.LEASH_OWNER,
-    secretFile: config.LEASH_SECRET_FILE,
-    adminToken: config.ADMIN_TOKEN,
-  });
+  const installation = openConfigured(config);
   const worker = await startWorker({
     config,
     installation,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { openArchive } from '../archive/archive.ts';
 import { connectSessions, type Sessions } from '../client.ts';
 import { type Config, namespaceOf, parseConfig } from '../config.ts';
-import { type Installation, openInstallation } from '../installation.ts';
+import { type Installation, openConfigured } from '../installation.ts';
 import { startHttpServer } from '../server.ts';
 import { connectClient } from '../temporal/connection.ts';
 import { startEmbeddedTemporal } from '../temporal/embedded-server.ts';
@@ -83,7 +83,7 @@ type Settled = ReturnType<typeof settle>;
 
 async function startAll(composition: Composition, settled: Settled, parts: Parts): Promise<Running> {
   const { logger, onStarting } = composition;
-  const installation = openHome(settled);
+  const installation = openConfigured(settled.config, settled.home);
   onStarting?.(settled.isSimulated ? ['simulated market', 'Temporal'] : ['Temporal']);
   const [market, temporal] = await bothOrNeither(
     startMarket(composition, settled, parts),
@@ -116,15 +116,6 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
     died: parts.died,
     stop: () => parts.stop(),
   };
-}
-
-function openHome({ config, home }: Settled): Installation {
-  return openInstallation({
-    home,
-    owner: config.LEASH_OWNER,
-    secretFile: config.LEASH_SECRET_FILE,
-    adminToken: config.ADMIN_TOKEN,
-  });
 }
 
 async function startMarket(

@@ -1,20 +1,12 @@
 import { Command } from 'commander';
-import {
-  callOf,
-  lookNow,
-  notNegative,
-  positive,
-  printJson,
-  printLines,
-  wholePositive,
-} from './call-options.ts';
+import { callOf, lookNow, positive, printJson, printLines, wholePositive } from './call-options.ts';
 import { offersText } from './offers-text.ts';
-import { codes, ids } from './order-options.ts';
+import { addMachineOptions } from './order-options.ts';
 
 type OffersOptions = Readonly<Record<string, unknown>> & { readonly explain?: boolean };
 
 export function offersCommand(): Command {
-  return new Command('offers')
+  const command = new Command('offers')
     .summary('what the market offers now, ranked; with --explain why, and why not')
     .description(
       'Ranks the offers that a launch would choose from, tier after tier, the best score first. With --explain\neach score is shown by its factors and each rejected offer by its reasons. Rents nothing.',
@@ -23,28 +15,15 @@ export function offersCommand(): Command {
     .option('-m, --model <name>', 'model to serve (default: LEASH_MODEL of the server)')
     .option('-t, --tier <names>', 'only these tiers, such as "RTX 4090,L40S"')
     .option('-k, --keep-alive <minutes>', 'how long it would serve, over which traffic is spread', positive)
-    .option('--num-gpus <n>', 'GPUs in one machine', wholePositive)
-    .option('--gpu-ram <gib>', 'least memory per GPU (default: computed from the model)', positive)
-    .option('--disk <gb>', 'disk (default: computed from image and model)', positive)
-    .option('--interruptible', 'offers to bid for')
-    .option('--max-bid <usd-per-hour>', 'highest bid, with --interruptible', positive)
-    .option('--max-price <usd-per-hour>', 'highest price, whatever the tier allows', positive)
-    .option('--countries <codes>', 'only in these countries, such as DE,FR', codes)
-    .option('--not-countries <codes>', 'not in these countries', codes)
-    .option('--datacenter-only', 'only machines in data centres')
-    .option('--unverified', 'also machines that the provider has not verified')
-    .option('--min-reliability <fraction>', 'least reliability of a machine, 0 to 1', notNegative)
-    .option('--machines <ids>', 'only these machines, such as 123,456, whatever is remembered of them', ids)
-    .option('--not-machines <ids>', 'not these machines', ids)
     .option('--limit <n>', 'so many offers (default: 20, at most 100)', wholePositive)
-    .option('--after <token>', 'the next page, by the token that the last one ended with')
-    .action(async (options: OffersOptions, command: Command) => {
-      const { api, isJson } = callOf(command);
-      const answer = await api.offers(queryOf(options));
-      if (isJson) return printJson(answer.body);
-      printLines(offersText(answer.value, lookNow()));
-      if (answer.value.next !== null) printLines(['', `More: --after ${answer.value.next}`]);
-    });
+    .option('--after <token>', 'the next page, by the token that the last one ended with');
+  return addMachineOptions(command).action(async (options: OffersOptions, command: Command) => {
+    const { api, isJson } = callOf(command);
+    const answer = await api.offers(queryOf(options));
+    if (isJson) return printJson(answer.body);
+    printLines(offersText(answer.value, lookNow()));
+    if (answer.value.next !== null) printLines(['', `More: --after ${answer.value.next}`]);
+  });
 }
 
 const FIELDS: Readonly<Record<string, string>> = {

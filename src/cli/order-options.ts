@@ -32,7 +32,7 @@ export type OrderOptions = {
 };
 
 export function addOrderOptions(command: Command): Command {
-  return command
+  command
     .addOption(sessionOption())
     .option('-m, --model <name>', 'model to serve (default: LEASH_MODEL of the server)')
     .option('-k, --keep-alive <minutes>', 'how long it serves after its last use', positive)
@@ -42,16 +42,22 @@ export function addOrderOptions(command: Command): Command {
     .option('--hedge <n>', 'rent on so many hosts at once and keep the first READY', wholePositive)
     .option('--replace', 'rent again, within the budget, when it is lost while READY')
     .option('--tiers <file>', 'a JSON file with the GPU table of this session', tierFile)
-    .option('--num-gpus <n>', 'GPUs in one machine', wholePositive)
-    .option('--gpu-ram <gib>', 'least memory per GPU (default: computed from the model)', positive)
-    .option('--disk <gb>', 'disk (default: computed from image and model)', positive)
     .option('--image <image>', 'container image (default: LEASH_IMAGE of the server)')
     .addOption(
       new Option(
         '--vllm-arg <arg>',
         'an argument for vLLM; repeat it, as in --vllm-arg=--max-model-len --vllm-arg=8192',
       ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]),
-    )
+    );
+  return addMachineOptions(command);
+}
+
+/** Which machines will do: what `offers` takes as well. */
+export function addMachineOptions(command: Command): Command {
+  return command
+    .option('--num-gpus <n>', 'GPUs in one machine', wholePositive)
+    .option('--gpu-ram <gib>', 'least memory per GPU (default: computed from the model)', positive)
+    .option('--disk <gb>', 'disk (default: computed from image and model)', positive)
     .option('--interruptible', 'bid for a machine that others may outbid')
     .option('--max-bid <usd-per-hour>', 'highest bid, with --interruptible', positive)
     .option('--max-price <usd-per-hour>', 'highest price, whatever the tier allows', positive)

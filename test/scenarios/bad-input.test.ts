@@ -35,6 +35,17 @@ describe('a launch that makes no sense', () => {
     ['an argument that is ours', { vllm_args: ['--api-key', 'x'] }, ['vllm_args']],
     ['no tiers', { tiers: [] }, ['tiers']],
     [
+      'a tier without a price',
+      { tiers: [{ name: 'A40' }] },
+      ['tiers[0].usd_per_hour_max', 'tiers[0].vram_gb'],
+    ],
+    ['a tier that names an unknown field', { tiers: [{ countries: ['US'] }] }, ['tiers[0].countries']],
+    ['one country and not a list of them', { countries: 'US' }, ['countries']],
+    ['a country in words', { countries: ['US', 'Germany'] }, ['countries[1]']],
+    ['a country by its number', { not_countries: [49] }, ['not_countries[0]']],
+    ['a machine by name', { machines: ['fast'] }, ['machines[0]']],
+    ['a reliability in per cent', { min_reliability: 95 }, ['min_reliability']],
+    [
       'everything wrong at once',
       { session: '?', budget_usd: -1, hedge: 9, gpu: 1 },
       ['session', 'budget_usd', 'hedge', 'gpu'],
