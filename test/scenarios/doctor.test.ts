@@ -23,6 +23,7 @@ test('where all is well the doctor says so of each part, and shows no key', asyn
   for (const name of [
     'node',
     'home',
+    'instance TLS',
     'server',
     'ready',
     'temporal',
