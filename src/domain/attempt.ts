@@ -164,6 +164,14 @@ export function attemptSpent(attempt: Attempt, nowMs: number): Usd {
   return { gpu, storage: 0, bandwidth: 0, total: gpu };
 }
 
+/** The attempts that count against the limit of a launch: those since one last served for longer than a start may take. */
+export function attemptsOfLaunch(attempts: readonly Attempt[], maxStartupMs: number): readonly Attempt[] {
+  const served = attempts.findLastIndex(({ readyAtMs, destroySentAtMs }) => {
+    return readyAtMs !== undefined && destroySentAtMs !== null && destroySentAtMs - readyAtMs > maxStartupMs;
+  });
+  return attempts.slice(served + 1);
+}
+
 export function attemptView(attempt: Attempt, nowMs: number): AttemptView {
   return {
     attempt: attempt.attempt,

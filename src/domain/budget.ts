@@ -7,6 +7,8 @@ export type Spending = {
   readonly spentUsd: number;
   /** What goes on being billed now, all live instances of the session together. */
   readonly burnUsdPerHour: number;
+  /** The part of it that was given back: it is billed for the margin at most. */
+  readonly leavingUsdPerHour?: number;
   /** Burn kept back for drain, destroy and the provider's billing tail. */
   readonly marginMs: number;
 };
@@ -18,10 +20,11 @@ export function affords(
   spending: Spending,
   price: { readonly usdPerHour: number; readonly trafficUsd: number; readonly keepAliveMs: number },
 ): { readonly affordable: boolean; readonly neededUsd: number } {
-  const usdPerHour = spending.burnUsdPerHour + price.usdPerHour;
+  const leaving = Math.min(spending.leavingUsdPerHour ?? 0, spending.burnUsdPerHour);
+  const staying = spending.burnUsdPerHour - leaving + price.usdPerHour;
   const neededUsd =
     spending.spentUsd +
-    (usdPerHour * (price.keepAliveMs + spending.marginMs)) / MS_PER_HOUR +
+    (staying * (price.keepAliveMs + spending.marginMs) + leaving * spending.marginMs) / MS_PER_HOUR +
     price.trafficUsd;
   return { affordable: neededUsd <= spending.budgetUsd, neededUsd };
 }

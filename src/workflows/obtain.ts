@@ -1,9 +1,10 @@
-import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow';
 import type { RentResult } from '../activities/rent-instance.ts';
-import { type Attempt, type Choice, gpuText } from '../domain/attempt.ts';
+import { type Attempt, type Choice, gpuText, type InstanceFacts } from '../domain/attempt.ts';
 import { affords, usd } from '../domain/budget.ts';
 import { classifyCreateRefusal, contractMismatch, type Failure, failureOf } from '../domain/failure.ts';
 import { forecastOf } from '../domain/forecast.ts';
+import { costAt } from '../domain/meter.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
 import { create, quick, watchToEnd } from './policies.ts';
@@ -23,33 +24,44 @@ const NOBODY_PAUSE_MS = 5_000;
 export async function obtain(rental: Rental): Promise<void> {
   const shelf = new Shelf(rental);
   const lanes = new CancellationScope();
-  const race: { winner: Attempt | null } = { winner: null };
-  const lane = async (): Promise<Failure | null> => {
+  const race: Race = { winner: null, stopped: null, last: null };
+  const lane = async (): Promise<void> => {
     try {
-      return await rentUntilReady(rental, shelf, race, lanes);
+      race.last = (await rentUntilReady(rental, shelf, race, lanes)) ?? race.last;
     } catch (error) {
-      if (race.winner !== null && isCancellation(error)) return null;
+      if (race.winner !== null && isCancellation(error)) return;
       throw error;
     }
   };
-  const failures = await lanes.run(() => Promise.all(Array.from({ length: rental.request.hedge }, lane)));
+  await lanes.run(() => Promise.all(Array.from({ length: rental.request.hedge }, lane)));
   if (race.winner !== null) {
     becomeReady(rental, race.winner);
     return;
   }
   if (rental.isEnding) return;
-  const failure = failures.find((one) => one !== null) ?? failureOf('no-offers');
-  endLaunch(rental, failure);
+  // A lane that the budget did not carry beside the others says less than the one that was left.
+  endLaunch(rental, race.stopped ?? race.last ?? failureOf('no-offers'));
 }
+
+/** What the lanes of one launch know of each other. */
+type Race = {
+  winner: Attempt | null;
+  /** A failure after which no host would help. */
+  stopped: Failure | null;
+  /** Of the lane that ended last. */
+  last: Failure | null;
+};
 
 async function rentUntilReady(
   rental: Rental,
   shelf: Shelf,
-  race: { winner: Attempt | null },
+  race: Race,
   lanes: CancellationScope,
 ): Promise<Failure | null> {
   let last: Failure | null = null;
   while (!rental.isEnding && race.winner === null) {
+    // Sessions of before let every lane find out for itself.
+    if (race.stopped !== null && patched('lanes-stop-together')) return race.stopped;
     const choice = await shelf.next();
     if ('failure' in choice)
       return last !== null && choice.failure.kind === 'no-offers' ? last : choice.failure;
@@ -59,7 +71,10 @@ async function rentUntilReady(
       return null;
     }
     last = failure;
-    if (failure.stop) return failure;
+    if (failure.stop) {
+      race.stopped ??= failure;
+      return failure;
+    }
     if (failure.whose === 'nobody')
       await sleep(NOBODY_PAUSE_MS, { summary: 'nobody’s fault: wait before the next offer' });
   }
@@ -67,11 +82,7 @@ async function rentUntilReady(
 }
 
 /** One attempt, from its label to READY; null when it is. What was begun is given back on every other way out. */
-async function tryOffer(
-  rental: Rental,
-  choice: Choice,
-  race: { winner: Attempt | null },
-): Promise<Failure | null> {
+async function tryOffer(rental: Rental, choice: Choice, race: Race): Promise<Failure | null> {
   const attempt = rental.openAttempt(choice);
   let failure: Failure | null;
   try {
@@ -244,7 +255,18 @@ async function boot(rental: Rental, attempt: Attempt): Promise<Failure | null> {
   rental.learn(attempt, result.facts);
   if (result.kind === 'failed') return result.failure;
   attempt.endpoint = result.endpoint;
-  return null;
+  return otherThanOffered(attempt, result.facts);
+}
+
+/** Rented on demand and given to a bidder, or another GPU: not what was chosen, whatever it costs. */
+function otherThanOffered({ choice }: Attempt, facts: InstanceFacts | null): Failure | null {
+  if (facts === null) return null;
+  const isOtherGpu = facts.gpuName !== null && facts.gpuName !== choice.gpuName;
+  const isBidUnasked = facts.isBid && choice.bidUsdPerHour === null;
+  if ((!isOtherGpu && !isBidUnasked) || !patched('contract-is-the-offer')) return null;
+  return isOtherGpu
+    ? contractMismatch({ field: 'GPU', offered: choice.gpuName, got: facts.gpuName ?? 'none' })
+    : contractMismatch({ field: 'terms', offered: 'on demand', got: 'interruptible' });
 }
 
 /** Checkpoint 2 again, with the contract's own price; and it must be what was offered. */
@@ -258,16 +280,26 @@ async function checkContract(rental: Rental, attempt: Attempt): Promise<Failure 
       got: `${usd(usdPerHour)}/h`,
     });
   }
+  const nowMs = Date.now();
+  const { keepAliveMs, budgetUsd } = rental.request;
+  const trafficUsd = Math.max(choice.trafficUsd, costAt(meter, nowMs).bandwidth);
+  const besides = rental.commitments(nowMs, { except: attempt });
+  const { affordable, neededUsd } = affords(besides, { usdPerHour, trafficUsd, keepAliveMs });
+  const isCarried =
+    affordable === wasCarried(rental, usdPerHour) || patched('checkpoint-2-by-lane')
+      ? affordable
+      : !affordable;
+  return isCarried
+    ? null
+    : failureOf('price-moved', `${usd(neededUsd)} needed of a budget of ${usd(budgetUsd)}`);
+}
+
+/** As sessions of before reckoned: without the download, and with what was given back as if it stayed. */
+function wasCarried(rental: Rental, usdPerHour: number): boolean {
   const spending = rental.spending(Date.now());
   const others = { ...spending, burnUsdPerHour: Math.max(0, spending.burnUsdPerHour - usdPerHour) };
-  const { affordable, neededUsd } = affords(others, {
-    usdPerHour,
-    trafficUsd: 0,
-    keepAliveMs: rental.request.keepAliveMs,
-  });
-  return affordable
-    ? null
-    : failureOf('price-moved', `${usd(neededUsd)} needed of a budget of ${usd(spending.budgetUsd)}`);
+  const { keepAliveMs } = rental.request;
+  return affords(others, { usdPerHour, trafficUsd: 0, keepAliveMs }).affordable;
 }
 
 async function startModel(rental: Rental, attempt: Attempt): Promise<Failure | null> {

@@ -9,6 +9,7 @@ import {
   openAttempt,
 } from '../domain/attempt.ts';
 import { budgetLastsMs, budgetMoment, type Spending, usd } from '../domain/budget.ts';
+import { commitmentsOf } from '../domain/commitments.ts';
 import { type Failure, toAttemptFailure } from '../domain/failure.ts';
 import { type ExtensionAnswer, judgeExtension, keepAliveUntil } from '../domain/keep-alive.ts';
 import { formatLabel, parseLabel } from '../domain/label.ts';
@@ -122,6 +123,13 @@ export class Rental {
       burnUsdPerHour: burn,
       marginMs: this.policy.teardownMarginMs,
     };
+  }
+
+  /** Checkpoint 2: what is spent and bound already, besides the offer or contract in question. */
+  commitments(nowMs: number, of: { promised?: readonly Choice[]; except?: Attempt } = {}): Spending {
+    const { attempts } = this.state;
+    const { teardownMarginMs: marginMs } = this.policy;
+    return commitmentsOf({ ...of, attempts, nowMs, marginMs, budgetUsd: this.request.budgetUsd });
   }
 
   /** When idleness ends the session; null before READY. */

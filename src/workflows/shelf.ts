@@ -1,7 +1,7 @@
-import { sleep } from '@temporalio/workflow';
+import { patched, sleep } from '@temporalio/workflow';
 import type { SearchResult } from '../activities/search-offers.ts';
-import { type Choice, gpuText } from '../domain/attempt.ts';
-import { affords, usd } from '../domain/budget.ts';
+import { type Attempt, attemptsOfLaunch, type Choice, gpuText } from '../domain/attempt.ts';
+import { affords, type Spending, usd } from '../domain/budget.ts';
 import { type Failure, failureOf } from '../domain/failure.ts';
 import { search } from './policies.ts';
 import type { Rental } from './rental.ts';
@@ -13,6 +13,8 @@ const TRIES_PER_ATTEMPT = 5;
 export class Shelf {
   readonly #rental: Rental;
   #choices: Choice[] = [];
+  /** Taken by a lane: the budget is bound by them before their attempts are opened. */
+  readonly #promised: Choice[] = [];
   #emptySearches = 0;
   #searching: Promise<Failure | null> | null = null;
 
@@ -36,33 +38,46 @@ export class Shelf {
 
   #isSpent(): Failure | null {
     const { attempts } = this.#rental.state;
-    const created = attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
-    const most = this.#rental.policy.maxAttempts;
-    if (created.length < most && attempts.length < most * TRIES_PER_ATTEMPT) return null;
+    const { maxAttempts: most, maxStartupMs } = this.#rental.policy;
+    if (!isOver(attempts, most)) return null;
+    // A replacement is a launch of its own. Sessions of before counted all they ever tried.
+    const counted = attemptsOfLaunch(attempts, maxStartupMs);
+    if (!isOver(counted, most) && patched('attempts-per-launch')) return null;
     const last = attempts.findLast(({ failure }) => failure !== null)?.failure;
     return failureOf(
       'no-offers',
-      `${created.length} attempts made, LEASH_MAX_ATTEMPTS is ${most}; the last failed: ${last?.message ?? 'unknown'}`,
+      `${createdOf(counted)} attempts made, LEASH_MAX_ATTEMPTS is ${most}; the last failed: ${last?.message ?? 'unknown'}`,
     );
   }
 
   /** Checkpoint 2 at the offer: what the budget does not carry for one keep-alive is passed over. */
   #take(): Choice | undefined {
-    const { state, request } = this.#rental;
-    const inUse = state.attempts
-      .filter(({ phase }) => phase !== 'gone')
-      .map(({ choice }) => choice.machineId);
+    const { state } = this.#rental;
+    const inUse = [
+      ...state.attempts.filter(({ phase }) => phase !== 'gone').map(({ choice }) => choice),
+      ...this.#promised.filter((choice) => !state.attempts.some((attempt) => attempt.choice === choice)),
+    ].map(({ machineId }) => machineId);
     for (;;) {
       const choice = this.#choices.shift();
       if (choice === undefined) return undefined;
       if (inUse.includes(choice.machineId) || state.blockedMachines.includes(choice.machineId)) continue;
-      if (
-        !affords(this.#rental.spending(Date.now()), { ...choice, keepAliveMs: request.keepAliveMs })
-          .affordable
-      )
-        continue;
+      if (!this.#carries(choice)) continue;
+      this.#promised.push(choice);
       return choice;
     }
+  }
+
+  /** With all lanes beside it. Sessions of before counted neither those about to start nor their downloads. */
+  #carries(choice: Choice): boolean {
+    const nowMs = Date.now();
+    const price = { ...choice, keepAliveMs: this.#rental.request.keepAliveMs };
+    const before = affords(this.#rental.spending(nowMs), price).affordable;
+    const { affordable } = affords(this.#bound(nowMs), price);
+    return affordable === before || patched('checkpoint-2-by-lane') ? affordable : before;
+  }
+
+  #bound(nowMs: number): Spending {
+    return this.#rental.commitments(nowMs, { promised: this.#promised });
   }
 
   /** Fills the shelf; a failure when there is nothing to fill it with. */
@@ -104,15 +119,12 @@ export class Shelf {
   }
 
   #hasAffordable(): boolean {
-    const spending = this.#rental.spending(Date.now());
-    return this.#choices.some(
-      (choice) => affords(spending, { ...choice, keepAliveMs: this.#rental.request.keepAliveMs }).affordable,
-    );
+    return this.#choices.some((choice) => this.#carries(choice));
   }
 
   #tooDear(cheapest: Choice): Failure {
     const { request } = this.#rental;
-    const { neededUsd } = affords(this.#rental.spending(Date.now()), {
+    const { neededUsd } = affords(this.#bound(Date.now()), {
       ...cheapest,
       keepAliveMs: request.keepAliveMs,
     });
@@ -121,4 +133,12 @@ export class Shelf {
       `the cheapest, ${gpuText(cheapest)} at ${usd(cheapest.usdPerHour)}/h, needs ${usd(neededUsd)} for one keep-alive and teardown; the budget is ${usd(request.budgetUsd)}`,
     );
   }
+}
+
+function isOver(attempts: readonly Attempt[], most: number): boolean {
+  return createdOf(attempts) >= most || attempts.length >= most * TRIES_PER_ATTEMPT;
+}
+
+function createdOf(attempts: readonly Attempt[]): number {
+  return attempts.filter(({ createSentAtMs }) => createSentAtMs !== null).length;
 }
