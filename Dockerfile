@@ -20,7 +20,7 @@ RUN node --input-type=module -e "const { workflowBundle } = await import('./src/
 FROM base
 COPY --from=bundled /app /app
 # Secrets are read by this user: a mounted secret file must be readable for uid 1000.
-RUN install -d -o node -g node -m 700 /var/lib/leash
+RUN install -d -o node -g node -m 700 /var/lib/leash /var/lib/leash-ca
 USER node
 ENV LEASH_HOME=/var/lib/leash LEASH_HOST=0.0.0.0
 VOLUME /var/lib/leash

@@ -39,7 +39,7 @@ export type Authority = {
 
 export type AuthorityPlace = {
   readonly home: string;
-  /** A directory that holds one already (LEASH_CA_DIR); left out, it is `<home>/ca` and made there. */
+  /** LEASH_CA_DIR, which must exist, and be the same for every process; left out, it is `<home>/ca`. */
   readonly caDir?: string | undefined;
   /** False for who only checks certificates: the key may then stay elsewhere. */
   readonly issues: boolean;
@@ -59,7 +59,9 @@ const SKEW_MS = DAY_MS;
 export async function openAuthority(place: AuthorityPlace): Promise<Authority> {
   const { home, caDir, issues, nowMs = Date.now() } = place;
   const files = filesIn(directoryOf({ home, caDir }));
-  if (caDir === undefined) await makeIfMissing(files, nowMs);
+  if (caDir !== undefined && !existsSync(files.directory))
+    throw damaged(files, 'LEASH_CA_DIR names it, and it does not exist');
+  await makeIfMissing(files, nowMs);
   const opened = await renewIfDue(read(files, { issues }), files, nowMs);
   if (opened.expiresAtMs <= nowMs) throw damaged(files, 'it has expired, and its key is not there');
   const { caPem, expiresAtMs, key } = opened;
@@ -83,7 +85,7 @@ export function findAuthority(place: Pick<AuthorityPlace, 'home' | 'caDir'>): {
   readonly hasKey: boolean;
 } | null {
   const files = filesIn(directoryOf(place));
-  if (place.caDir === undefined && !existsSync(files.certificate) && !existsSync(files.key)) return null;
+  if (!existsSync(files.certificate) && !existsSync(files.key)) return null;
   const { caPem, key, expiresAtMs } = read(files, { issues: false });
   const { fingerprint256: fingerprint } = new X509Certificate(caPem);
   return { directory: files.directory, expiresAtMs, fingerprint, hasKey: key !== null };
@@ -164,7 +166,7 @@ function parseCertificate(pem: string, files: Files): X509Certificate {
 
 function damaged({ directory }: Files, what: string): Error {
   return new Error(
-    `The authority for instance certificates in ${directory} cannot be used: ${what}. Restore the directory from a backup, or copy it from the process that rents; with no session open, it may be removed, and is made anew in LEASH_HOME.`,
+    `The authority for instance certificates in ${directory} cannot be used: ${what}. Restore the directory from a backup, or copy it from the process that rents; with no session open, what is in it may be removed, and is made anew.`,
   );
 }
 

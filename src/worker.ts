@@ -281,10 +281,12 @@ function installRuntime(logger: Logger): void {
     // The program that composes the worker orders the shutdown.
     shutdownSignals: [],
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
-      const { error, ...rest } = (meta ?? {}) as { error?: unknown };
+      const { error, ...rest } = (meta ?? {}) as { error?: unknown; sdkComponent?: string };
       const facts = error instanceof Error ? { ...rest, error: error.message } : rest;
       if (level === 'ERROR') logger.error(facts, message);
       else if (level === 'WARN') logger.warn(facts, message);
+      // What our own workflows tell is news; what the SDK does is not.
+      else if (rest.sdkComponent === 'workflow') logger.info(facts, message);
       else logger.debug(facts, message);
     }),
     telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },

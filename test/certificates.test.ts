@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -118,10 +119,21 @@ describe('the authority of an installation', () => {
     await expectTrusted(issued, (await openAuthority({ home, issues: true })).pinOf(LABEL));
   });
 
-  test('a directory that was named must hold one: of two made apart each would refuse the instances of the other', async () => {
+  test('processes with homes of their own share the one in the directory that is named to both', async () => {
     const caDir = aHome();
-    await expect(openAuthority({ home: aHome(), caDir, issues: true })).rejects.toThrow(/does not exist/);
-    expect(readdirSync(caDir)).toEqual([]);
+    const [server, worker] = await Promise.all([
+      openAuthority({ home: aHome(), caDir, issues: false }),
+      openAuthority({ home: aHome(), caDir, issues: true }),
+    ]);
+    await expectTrusted(await worker.issue(LABEL), server.pinOf(LABEL));
+  });
+
+  test('a directory that is named must exist: a path mistyped for one process would make two of them', async () => {
+    const caDir = join(aHome(), 'mistyped');
+    await expect(openAuthority({ home: aHome(), caDir, issues: true })).rejects.toThrow(
+      /LEASH_CA_DIR names it, and it does not exist/,
+    );
+    expect(existsSync(caDir)).toBe(false);
   });
 
   test('a directory that cannot be written keeps its certificate for as long as that holds', async () => {

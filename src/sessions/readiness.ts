@@ -1,19 +1,23 @@
 import type { Readiness } from '../client.ts';
+import { Problem } from '../domain/problem.ts';
 import { withDeadline } from '../temporal/connection.ts';
 import { REAP_SCHEDULE_ID, TASK_QUEUES } from '../workflows/ids.ts';
+import { readBudget } from './budget.ts';
 import { type Context, QUERY_MS } from './context.ts';
 
-/** A poller that asked within this time is taken to be alive. */
-const POLLER_FRESH_MS = 120_000;
+/** A poller that asked within this time is taken to be alive; Temporal itself remembers the dead for minutes. */
+const POLLER_FRESH_MS = 15_000;
+/** A worker with nothing to do asks once a minute: then the ledger's answer is its sign of life. */
+const ANSWER_MS = 5_000;
 const REAP_RUNNING_MAX_MS = 60_000;
 const WORKFLOW_QUEUE = 1;
 
 /** Whether everything a launch needs is there, and in words what is not. */
 export async function readReadiness(context: Context): Promise<Readiness> {
   const details: string[] = [];
-  const check = async (what: string, ask: () => Promise<boolean>): Promise<boolean> => {
+  const check = async (what: string, ask: () => Promise<boolean>, forMs = QUERY_MS): Promise<boolean> => {
     try {
-      const isFine = await withDeadline(context.client, QUERY_MS, ask);
+      const isFine = await withDeadline(context.client, forMs, ask);
       if (!isFine) details.push(what);
       return isFine;
     } catch (error) {
@@ -26,7 +30,7 @@ export async function readReadiness(context: Context): Promise<Readiness> {
     return true;
   });
   if (!temporal) return { temporal, worker: false, schedules: false, market: false, details };
-  const worker = await check('no worker polls for sessions', () => isWorkerPolling(context));
+  const worker = await check('no worker answers for sessions', () => isWorkerThere(context), ANSWER_MS);
   const reap = await lastReap(context).catch(() => null);
   if (reap === null) details.push('the reaper has not run: its schedule is missing, or no worker runs');
   if (reap === false)
@@ -34,6 +38,17 @@ export async function readReadiness(context: Context): Promise<Readiness> {
       'the last run of the reaper failed: see it in Temporal; the market or its key may be the reason',
     );
   return { temporal, worker, schedules: reap !== null, market: reap === true, details };
+}
+
+async function isWorkerThere(context: Context): Promise<boolean> {
+  if (await isWorkerPolling(context)) return true;
+  return readBudget(context).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Problem && error.kind === 'no-worker') return false;
+      throw error;
+    },
+  );
 }
 
 async function isWorkerPolling({ client }: Context): Promise<boolean> {

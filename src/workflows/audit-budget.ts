@@ -48,6 +48,13 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
     goneIds: [...findings.goneIds, ...gone].slice(-GONE_IDS_KEPT),
   };
   setCurrentDetails(story(report));
+  log.info('compared the books with the charges', {
+    chargedUsd: report.chargedUsd,
+    contracts: report.contracts,
+    corrected: report.corrected.length,
+    madeFinal: report.madeFinal,
+    destroyed: report.destroyed.length,
+  });
   return report;
 }
 

@@ -75,6 +75,14 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
   if (input.asked !== undefined && !isDryRun) verdicts = await withSeenGone(input, verdicts);
   const idle = settlesLate ? [...survey.stopped, ...(await idleVolumes())] : [];
   const report = reportOf(verdicts, { ...survey, idle }, isDryRun);
+  log.info('looked for orphans', {
+    found: report.found,
+    destroyed: report.destroyed.length,
+    left: report.left.length,
+    ofOthers: report.expiredOfOthers.length,
+    idle: idle.length,
+    dryRun: isDryRun,
+  });
   setCurrentDetails(
     `${report.found} found, ${report.destroyed.length} ${isDryRun ? 'would be ' : ''}destroyed, ${report.left.length} left`,
   );

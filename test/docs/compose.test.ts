@@ -13,6 +13,7 @@ type Service = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly restart?: string;
+  readonly volumes?: readonly string[];
   readonly healthcheck?: object;
 };
 
@@ -65,10 +66,19 @@ describe('docker-compose.yml', () => {
 
   test('server and worker are one installation', () => {
     const [[, server], [, worker]] = LEASH as [[string, Service], [string, Service]];
-    for (const name of ['LEASH_OWNER', 'LEASH_SECRET_FILE', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE']) {
+    const shared = [
+      'LEASH_OWNER',
+      'LEASH_SECRET_FILE',
+      'LEASH_CA_DIR',
+      'TEMPORAL_ADDRESS',
+      'TEMPORAL_NAMESPACE',
+    ];
+    for (const name of shared) {
       expect(server.environment?.[name], name).toBeDefined();
       expect(server.environment?.[name], name).toBe(worker.environment?.[name]);
     }
+    const authority = `authority:${server.environment?.LEASH_CA_DIR}`;
+    for (const { volumes } of [server, worker]) expect(volumes).toContain(authority);
   });
 
   test('queues that are paced have one partition', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { runLeash } from '../cli/run-leash.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 type Check = { name: string; verdict: string; says: string; remedy: string | null };
@@ -17,12 +18,17 @@ async function doctor({ api, environment }: Stack, env: Record<string, string> =
 
 test('where all is well the doctor says so of each part, and shows no key', async () => {
   await using stack = await startStack();
+  await eventually('the reaper tells of its first run', () =>
+    stack.log.some((line) => line.includes('looked for orphans')),
+  );
   const seen = await doctor(stack);
+  expect(seen.named('schedule reap-orphans')?.says).toMatch(/: 0 found, 0 destroyed, 0 left$/);
   expect(seen.wrong, seen.out).toEqual([]);
   expect(seen.code).toBe(0);
   for (const name of [
     'node',
     'home',
+    'instance TLS',
     'server',
     'ready',
     'temporal',

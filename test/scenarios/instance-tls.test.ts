@@ -56,3 +56,27 @@ test('an installation that lost its authority sends no key to its instances, say
   expect(receipt.reason).toMatch(/not of our authority/);
   await stack.books.expectAllWell(receipt);
 });
+
+test('an instance that shows another certificate while it starts is given back, and the next one is READY', async () => {
+  await using stack = await startStack({ simulator: { timeScale: 40 } });
+  await stack.api.launched(aLaunch({ session: 'early' }));
+  await stack.api.until('early', 'was rented', ({ attempts }) => (attempts[0]?.instance_id ?? null) !== null);
+  await stack.stopWorker();
+  // What the first instance serves with was made by an authority that is not ours any more.
+  renameSync(join(homeOf(stack), 'ca'), join(homeOf(stack), 'ca-lost'));
+  await stack.startWorker();
+  await stack.api.until(
+    'early',
+    'has failed once',
+    ({ attempts }) => (attempts[0]?.failure ?? null) !== null,
+  );
+  const failed = await stack.api.status('early');
+  expect(failed.attempts[0]?.failure).toMatchObject({ kind: 'wrong-certificate', whose: 'host' });
+  const { endpoint, attempts } = await stack.api.ready('early', 90_000);
+  const { pinOf } = await openAuthority({ home: homeOf(stack), issues: false });
+  const tls = pinOf(attempts.at(-1)?.label ?? '');
+  expect(await askModels(endpoint ?? '', 'not-the-key', { timeoutMs: 5_000, tls })).toEqual({
+    kind: 'unauthorized',
+  });
+  await stack.books.expectAllWell(await stack.api.destroyed('early'));
+});

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ProblemAnswer } from '../../src/admin/answers.ts';
+import type { ProblemAnswer, ReadinessAnswer } from '../../src/admin/answers.ts';
 import { startEmbeddedTemporal } from '../../src/temporal/embedded-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { aLaunch, startStack } from '../support/stack.ts';
 
 describe.concurrent('a part is missing', () => {
@@ -22,6 +23,31 @@ describe.concurrent('a part is missing', () => {
     await stack.startWorker();
     expect(await api.supervised('default')).toMatchObject({ accepted: true });
     await books.expectAllWell(await api.destroyed('default'));
+  });
+
+  test('readiness says within half a minute that the last worker has stopped, and at once that one is back', async () => {
+    await using stack = await startStack();
+    const { api } = stack;
+    const readiness = async () => {
+      const answer = await fetch(`${api.url}/readyz`, { signal: AbortSignal.timeout(20_000) });
+      return { status: answer.status, body: (await answer.json()) as ReadinessAnswer };
+    };
+    await eventually('it is ready', async () => (await readiness()).status === 200, 30_000);
+    // An idle worker asks Temporal once a minute, and is a worker all the same.
+    const idleUntilMs = Date.now() + 20_000;
+    while (Date.now() < idleUntilMs) expect((await readiness()).body.worker).toBe(true);
+    await stack.stopWorker();
+    const gone = await eventually(
+      'it is not ready',
+      async () => {
+        const { status, body } = await readiness();
+        return status === 503 && !body.worker ? body : null;
+      },
+      30_000,
+    );
+    expect(gone.details.join()).toContain('no worker');
+    await stack.startWorker();
+    await eventually('a worker is there', async () => (await readiness()).body.worker, 10_000);
   });
 
   test('without Temporal every call says so, and the server goes on answering', async () => {

@@ -12,11 +12,14 @@ export type Child = {
 };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const START_MS = 30_000;
+const START_MS = 90_000;
 
-/** `node src/worker.ts`, from the environment alone; here once it says that it runs. */
-export async function startWorkerProcess(environment: Readonly<Record<string, string>>): Promise<Child> {
-  const child = run('src/worker.ts', environment);
+/** `node src/worker.ts` of this checkout or another, from the environment alone; here once it says that it runs. */
+export async function startWorkerProcess(
+  environment: Readonly<Record<string, string>>,
+  product: string = ROOT,
+): Promise<Child> {
+  const child = run('src/worker.ts', environment, product);
   await started(child, 'the worker runs', () => child.output().includes('worker is running'));
   return child;
 }
@@ -37,11 +40,12 @@ export async function startServerProcess(
 function run(
   program: string,
   environment: Readonly<Record<string, string>>,
+  product: string = ROOT,
 ): Child & { hasExited(): boolean } {
   const path = process.env.PATH === undefined ? {} : { PATH: process.env.PATH };
   const home = process.env.HOME === undefined ? {} : { HOME: process.env.HOME };
   const child = spawn(process.execPath, [program], {
-    cwd: ROOT,
+    cwd: product,
     env: { ...path, ...home, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

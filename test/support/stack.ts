@@ -59,7 +59,7 @@ export type Stack = AsyncDisposable & {
   startWorker(): Promise<void>;
   stopWorker(): Promise<void>;
   /** A worker as a process of its own, polling; with other settings where any are named. */
-  workerProcess(settings?: Readonly<Record<string, string>>): Promise<Child>;
+  workerProcess(settings?: Readonly<Record<string, string>>, product?: string): Promise<Child>;
   /** A server as a process of its own, answering, and how to talk to it. */
   serverProcess(settings?: Readonly<Record<string, string>>): Promise<Child & { readonly api: Api }>;
 };
@@ -143,8 +143,8 @@ async function raise(options: StackOptions, home: string, closing: AsyncDisposab
   closing.defer(async () => {
     await Promise.all(processes.map((child) => child.kill()));
   });
-  const workerProcess = async (settings: Readonly<Record<string, string>> = {}) => {
-    const child = await startWorkerProcess({ ...environment, ...settings });
+  const workerProcess = async (settings: Readonly<Record<string, string>> = {}, product?: string) => {
+    const child = await startWorkerProcess({ ...environment, ...settings }, product);
     processes.push(child);
     return child;
   };

@@ -7,6 +7,7 @@ import { printJson, printLines } from '../call-options.ts';
 import { settle } from '../compose.ts';
 import { EXIT } from '../exit-code.ts';
 import { findTarget } from '../target.ts';
+import { checkAuthority } from './authority.ts';
 import { broken, type Check, reason, warning } from './check.ts';
 import { checkMachine, checkServer } from './machine.ts';
 import { checkMarket } from './market.ts';
@@ -48,6 +49,7 @@ async function checkAll({ url, version }: DoctorOptions): Promise<Check[]> {
   const address = config.TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LEASH_TEMPORAL_PORT}`;
   return [
     ...checkMachine(home),
+    checkAuthority({ home, caDir: config.LEASH_CA_DIR, isOn: config.LEASH_INSTANCE_TLS }),
     ...(await server()),
     ...(await checkTemporal({ address, namespace }, { installation, binding })),
     ...ofMarket,

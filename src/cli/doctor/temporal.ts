@@ -1,10 +1,11 @@
 import type { Client } from '@temporalio/client';
+import { z } from 'zod';
 import type { Installation } from '../../installation.ts';
 import { type Binding, checkBinding } from '../../ledger-opening.ts';
 import { connectClient, withDeadline } from '../../temporal/connection.ts';
 import { SEARCH_ATTRIBUTES } from '../../temporal/namespace.ts';
 import { TASK_QUEUES } from '../../workflows/ids.ts';
-import { duration } from '../text.ts';
+import { duration, usd } from '../text.ts';
 import { broken, type Check, fine, reason, warning } from './check.ts';
 
 const CONNECT_MS = 5_000;
@@ -135,16 +136,39 @@ async function checkSchedule(client: Client, scheduleId: string): Promise<Check>
   const last = info.recentActions.at(-1);
   if (last === undefined) return fine(name, 'It has not run yet.');
   const { workflowId, firstExecutionRunId } = last.action.workflow;
-  const { status } = await client.workflow.getHandle(workflowId, firstExecutionRunId).describe();
+  const handle = client.workflow.getHandle(workflowId, firstExecutionRunId);
+  const { status } = await handle.describe();
   const ago = duration(Date.now() - last.takenAt.getTime());
-  if (status.name === 'COMPLETED' || status.name === 'RUNNING')
-    return fine(name, `Last run ${ago} ago: ${status.name.toLowerCase()}`);
+  if (status.name === 'COMPLETED') {
+    const told = reportText(await handle.result());
+    return fine(name, `Last run ${ago} ago: ${told ?? 'completed'}`);
+  }
+  if (status.name === 'RUNNING') return fine(name, `Last run ${ago} ago: running`);
   return broken(
     name,
     `Its last run, ${ago} ago, ${status.name.toLowerCase()}.`,
     `See ${workflowId} in Temporal's Web UI.`,
   );
 }
+
+/** What a run of the reaper or of the audit found; null for any other schedule. */
+function reportText(result: unknown): string | null {
+  const report = reportSchema.safeParse(result).data;
+  if (report === undefined) return null;
+  return 'found' in report
+    ? `${report.found} found, ${report.destroyed.length} destroyed, ${report.left.length} left`
+    : `${usd(report.chargedUsd)} charged for ${report.contracts} contracts, ${report.corrected.length} corrections, ${report.destroyed.length} destroyed`;
+}
+
+const reportSchema = z.union([
+  z.object({ found: z.number(), destroyed: z.array(z.unknown()), left: z.array(z.unknown()) }),
+  z.object({
+    chargedUsd: z.number(),
+    contracts: z.number(),
+    corrected: z.array(z.unknown()),
+    destroyed: z.array(z.unknown()),
+  }),
+]);
 
 async function checkOwner(client: Client, installation: Installation, binding: Binding): Promise<Check> {
   try {
