@@ -1,5 +1,6 @@
 import type { Backend, Serving, ServingOrder } from '../backend.ts';
 import { findServeCommand, type ServeCommand } from './command-line.ts';
+import { type FakeGuard, type GuardCount, startFakeGuard } from './fake-guard.ts';
 import { type FakeVllm, startFakeVllm } from './fake-vllm.ts';
 import { startIdleContainer } from './idle-container.ts';
 import type { TlsPems } from './listener.ts';
@@ -8,16 +9,25 @@ import { LogRing } from './log-ring.ts';
 /**
  * Instances that serve from this process: no child, no disk, a few kilobytes each.
  *
- * It reads the start script instead of running it, so what a script does besides starting vLLM
- * (a guard, for one) does not happen here; the process backend runs it.
+ * It reads the start script instead of running it, so what a script does besides starting vLLM does not happen
+ * here, but for the guard that its environment orders, which is played. The process backend runs the real one.
  */
 export function createFakeBackend(options: { readonly tokenDelayMs?: number } = {}): Backend {
-  return { name: 'fake', start: async (order) => startServing(order, options.tokenDelayMs) };
+  const counts = new Map<number, GuardCount>();
+  const countOf = (instanceId: number): GuardCount => {
+    const count = counts.get(instanceId) ?? { lived: 0, silent: 0, renewals: 0 };
+    counts.set(instanceId, count);
+    return count;
+  };
+  return {
+    name: 'fake',
+    start: async (order) => startServing(order, countOf(order.instanceId), options.tokenDelayMs),
+  };
 }
 
 const LOG_LINES_MAX = 400;
 
-function startServing(order: ServingOrder, tokenDelayMs: number | undefined): Serving {
+function startServing(order: ServingOrder, count: GuardCount, tokenDelayMs: number | undefined): Serving {
   const log = new LogRing(LOG_LINES_MAX);
   const reading = findServeCommand(order);
   if (reading === null) return startIdleContainer(order);
@@ -51,14 +61,23 @@ function startServing(order: ServingOrder, tokenDelayMs: number | undefined): Se
     hasHubToken: Boolean(order.environment.HF_TOKEN),
     log: (line) => log.push(line.text),
   });
-  return servingOf(vllm, log);
+  const guard = startFakeGuard({
+    environment: order.environment,
+    count,
+    renewals: () => vllm.countOf({ handler: '/v1/models', method: 'GET', status: '2xx' }),
+    log: (line) => log.push(line),
+  });
+  return servingOf(vllm, guard, log);
 }
 
-function servingOf(vllm: FakeVllm, log: LogRing): Serving {
+function servingOf(vllm: FakeVllm, guard: FakeGuard | null, log: LogRing): Serving {
   return {
     logLines: () => log.lines(),
     exited: vllm.exited.then(({ code }) => ({ code, signal: null })),
-    stop: () => vllm.stop(),
+    stop: () => {
+      guard?.stop();
+      return vllm.stop();
+    },
   };
 }
 

@@ -47,6 +47,8 @@ export type FakeVllmOptions = {
 export type FakeVllm = {
   /** The port that is open now; null while none is. */
   port(): number | null;
+  /** How often it has answered such a request, as `/metrics` tells it; 0 while no port is open. */
+  countOf(labels: { handler: string; method: string; status: string }): number;
   /** True once it first serves, false if it ended before that; pending while neither. */
   readonly ready: Promise<boolean>;
   /** Resolves when the server ends by itself or by `terminate`, never by `stop`. */
@@ -123,6 +125,10 @@ class ServerLife implements FakeVllm {
 
   port(): number | null {
     return this.#listener.port();
+  }
+
+  countOf(labels: { handler: string; method: string; status: string }): number {
+    return this.#listener.port() === null ? 0 : this.#engine.metrics.countOf(labels);
   }
 
   async terminate(): Promise<void> {

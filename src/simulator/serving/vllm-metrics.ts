@@ -57,6 +57,11 @@ export class VllmMetrics {
     this.#requests.set(key, entry);
   }
 
+  /** How often such a request was answered. */
+  countOf(labels: { handler: string; method: string; status: string }): number {
+    return this.#requests.get(Object.values(labels).join(' '))?.count ?? 0;
+  }
+
   /** The body of `GET /metrics`. */
   text(): string {
     const labels = { engine: '0', model_name: this.#modelName };
