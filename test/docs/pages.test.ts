@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { PROBLEM_KINDS } from '../../src/domain/problem.ts';
 import { OUTCOMES, SESSION_STATES } from '../../src/domain/session.ts';
+import { GUARD_BLOCK } from '../../src/vllm/guard-script.ts';
 import { destroySignal, extendSignal, SEARCH_ATTRIBUTES, touchSignal } from '../../src/workflows/messages.ts';
 
 /** Pages name commands, files and kinds; each must be one that exists. */
@@ -40,6 +41,10 @@ describe.each(PAGES)('%s', (page) => {
     const named = [...text.matchAll(/`((?:src|test|scripts|docs)\/[\w./-]+)`/g)].map(([, path = '']) => path);
     expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
+});
+
+test('docs/guard.md shows the script as it is', () => {
+  expect(read('docs/guard.md')).toContain(`\`\`\`bash\n${GUARD_BLOCK}\n\`\`\``);
 });
 
 describe('docs/operations.md', () => {
