@@ -36,6 +36,8 @@ const LOOK_SECONDS = { min: 0.2, max: 15 };
  * 4. Only GET counts: a browser's preflight is answered 200 to everybody. vLLM 0.16 leaves those uncounted, but
  *    no order of another image's middleware may let strangers renew the lease.
  * 5. It goes on looking while it tries to end the instance: renewed after all, it lets go.
+ * 6. A stop is tried from the fourth refused DELETE on, no sooner: it ends the GPU's bill, and this script with it,
+ *    so that nothing in the instance is left to end the bill for its disk.
  *
  * It starts before anything that may fail, in a session of its own and as nobody's child, and is started
  * again should it die. The text stands between single quotes, so it holds none.
@@ -64,9 +66,9 @@ def renewals():
         return sum(float(line.split()[-1]) for line in lines if all(part in line for part in LEASE))
     except Exception: return 0
 
-def end(why):
+def end(why, tries):
     say("ending this instance: " + why)
-    for method, body in (("DELETE", {}), ("PUT", {"state": "stopped"})):
+    for method, body in (("DELETE", {}), ("PUT", {"state": "stopped"}))[:1 if tries < 4 else 2]:
         try:
             call = urllib.request.Request(order["api"] + "/api/v0/instances/" + me + "/", json.dumps(body).encode(),
                 {"Authorization": "Bearer " + key, "Content-Type": "application/json"}, method=method)
@@ -82,7 +84,7 @@ state = {"uptime": uptime(), "lived": 0, "silent": 0, "count": 0}
 try:
     with open(kept) as file: state.update(json.load(file))
 except (OSError, ValueError): pass
-pause = order["look"]
+pause, tries = order["look"], 0
 while True:
     now = uptime()
     passed = now - state["uptime"] if now >= state["uptime"] else now
@@ -96,7 +98,8 @@ while True:
     if state["lived"] >= order["life"]: why = "its label has expired"
     elif state["silent"] < order["silence" if state["count"] else "boot"]: why = None
     else: why = "nobody has renewed its lease" if state["count"] else "it was not served in time"
-    if why: end(why)
+    tries = tries + 1 if why else 0
+    if why: end(why, tries)
     pause = min(pause * 2, 300) if why else order["look"]
     time.sleep(pause)
 '; do sleep 60; done &)`;

@@ -111,12 +111,18 @@ describe.concurrent('the guard in an instance', { timeout: 90_000 }, () => {
     expect(container.uptimeMs()).toBeLessThan(12_000 + 5_000);
   });
 
-  test('a refused DELETE is repeated, and a stop is tried', async () => {
+  test('a refused DELETE is repeated, and only then a stop is tried', async () => {
     await using container = await aContainer();
-    container.market.addFault({ call: 'destroy', fault: 'destroy-refused', times: 2 });
+    container.market.addFault({ call: 'destroy', fault: 'destroy-refused', times: 4 });
     await container.served();
     await container.renew();
     await container.ended();
+    expect(
+      container
+        .log()
+        .split('PUT accepted')[0]
+        ?.match(/DELETE refused/g),
+    ).toHaveLength(4);
     expect(container.log()).toContain('PUT accepted');
     expect(container.log().match(/ending this instance/g)?.length).toBeGreaterThan(1);
   });

@@ -54,6 +54,7 @@ async function watch(guard: Guard): Promise<void> {
   const { count, order, signal } = guard;
   let lookedAtMs = performance.now();
   let pauseSeconds = order.look;
+  let tries = 0;
   while (!signal.aborted) {
     const nowMs = performance.now();
     count.lived += (nowMs - lookedAtMs) / 1_000;
@@ -62,7 +63,8 @@ async function watch(guard: Guard): Promise<void> {
     const renewals = guard.renewals();
     if (renewals !== 0 && renewals !== count.renewals) Object.assign(count, { renewals, silent: 0 });
     const why = whyEnd(count, order);
-    if (why !== null) await end(guard, why);
+    tries = why === null ? 0 : tries + 1;
+    if (why !== null) await end(guard, why, tries);
     pauseSeconds = why === null ? order.look : Math.min(pauseSeconds * 2, PAUSE_SECONDS_MAX);
     await delay(pauseSeconds * 1_000, undefined, { signal, ref: false });
   }
@@ -74,13 +76,15 @@ function whyEnd(count: GuardCount, order: GuardOrder): string | null {
   return count.renewals === 0 ? 'it was not served in time' : 'nobody has renewed its lease';
 }
 
-/** A DELETE; where that is not plainly accepted, a stop. */
-async function end(guard: Guard, why: string): Promise<void> {
+const TRIES_BEFORE_STOP = 3;
+
+/** A DELETE; where that was not plainly accepted several times, a stop, which leaves the bill for the disk. */
+async function end(guard: Guard, why: string, tries: number): Promise<void> {
   guard.log(`leash-guard: ending this instance: ${why}`);
   for (const [method, body] of [
-    ['DELETE', {}],
-    ['PUT', { state: 'stopped' }],
-  ] as const) {
+    ['DELETE', {}] as const,
+    ...(tries > TRIES_BEFORE_STOP ? [['PUT', { state: 'stopped' }] as const] : []),
+  ]) {
     try {
       const answer = await fetch(`${guard.order.api}/api/v0/instances/${guard.id}/`, {
         method,

@@ -37,7 +37,6 @@ test.each([{ boot: 1 }, { life: 1 }])('it ends when %o of its seconds have passe
 test('refused, it goes on trying', async () => {
   await using scene = await aGuarded({ boot: 1 });
   scene.market.addFault({ call: 'destroy', fault: 'server-error', times: 2 });
-  scene.market.addFault({ call: 'stop', fault: 'server-error', times: 2 });
   await scene.ended();
 });
 
