@@ -106,12 +106,11 @@ export function finalReceipt(
   },
 ): Receipt | null {
   if (receipt.final) return null;
+  // What it does not name may have been rented until its end, and shows in the charges later.
+  if (now.nowMs < receipt.endedAtMs + now.tailMs) return null;
   const instances: ReceiptInstance[] = [];
-  for (const instance of receipt.instances) {
-    const rows = charges.filter(
-      ({ label, instanceId }) =>
-        label === instance.label || (instanceId !== null && instanceId === instance.instanceId),
-    );
+  for (const instance of [...receipt.instances, ...unnamedIn(receipt, charges)]) {
+    const rows = charges.filter((row) => isChargedFor(instance, row));
     const isBilled = instance.instanceId !== null || instance.createdAtMs !== null || rows.length > 0;
     // Rows lag: one that has grown since the last audit may grow on.
     if (rows.some((row) => now.endsBefore[contractKey(row)] !== row.toMs)) return null;
@@ -125,6 +124,21 @@ export function finalReceipt(
   }
   const usd = addUsd(instances.map((instance) => instance.usd));
   return { ...receipt, final: true, instances, usd, providerUsd: usd.total };
+}
+
+/** A reset takes a session back to before it rented: what its run rented after that, only the charges know. */
+function unnamedIn(receipt: Receipt, charges: readonly ContractCharges[]): ReceiptInstance[] {
+  return charges
+    .filter(({ session, run }) => session === receipt.session && run === receipt.run)
+    .filter((row) => !receipt.instances.some((instance) => isChargedFor(instance, row)))
+    .map(({ instanceId, label }) => ({
+      ...{ instanceId, label, createdAtMs: null, runningAtMs: null, destroySentAtMs: null, goneAtMs: null },
+      ...{ seenAbsent: [], usd: addUsd([]) },
+    }));
+}
+
+function isChargedFor(instance: ReceiptInstance, { label, instanceId }: ContractCharges): boolean {
+  return label === instance.label || (instanceId !== null && instanceId === instance.instanceId);
 }
 
 /** What our session never saw of an instance, its rows tell: which it was, and from when until when it was billed. */

@@ -188,7 +188,8 @@ async function keepReceipt(rental: Rental, receipt: Receipt): Promise<void> {
 /** What the provider shows so far: worth one look, and final only once its rows cover the contract's life. */
 async function readCharges(rental: Rental): Promise<{ usd: number | null; isFinal: boolean }> {
   const rented = rental.state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
-  if (rented.length === 0) return { usd: null, isFinal: true };
+  // Not final even so: a reset may have taken it back to before it rented. The audit knows by the charges.
+  if (rented.length === 0) return { usd: null, isFinal: false };
   try {
     const charges = await once({ summary: 'read the provider’s charges' }).readCharges({
       labels: rented.map(({ label }) => label),

@@ -55,7 +55,9 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
     });
   } catch (error) {
     // Once it is ending, whatever was interrupted by that is no news.
-    if (!rental.isEnding) rental.begin(isCancellation(error) ? CANCELLED : failedWith(rental, error));
+    // A call that a cancel meets between two tries fails with what its last try said, not as cancelled.
+    const isCancelled = isCancellation(error) || root.consideredCancelled;
+    if (!rental.isEnding) rental.begin(isCancelled ? CANCELLED : failedWith(rental, error));
   }
   // Cancelling the session must not cancel its teardown: what we forget goes on billing.
   return CancellationScope.nonCancellable(async () => {

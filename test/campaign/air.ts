@@ -9,6 +9,7 @@ export type AirOptions = {
   readonly sessions: number;
   /** No launch after it; null: until all are launched. */
   readonly untilMs: number | null;
+  readonly onLaunch: (plan: SessionPlan) => void;
 };
 
 type Flight = { record: SessionRecord; isOver: boolean };
@@ -94,6 +95,7 @@ export class Air {
       const flight: Flight = { record, isOver: false };
       this.#flights.push(flight);
       this.#running.push(this.#fly(flight));
+      this.#options.onLaunch(plan);
     }
   }
 

@@ -3,7 +3,7 @@ import { seededRandom } from '../../src/simulator/random.ts';
 import { AUDIT_SCHEDULE_ID, ledgerWorkflowId, REAP_SCHEDULE_ID } from '../../src/workflows/ids.ts';
 import type { Air } from './air.ts';
 import { type CrashPoint, nameOf } from './crash-points.ts';
-import type { Mishap, Step } from './plan.ts';
+import type { Meddling, Mishap, Step } from './plan.ts';
 import type { Hand } from './records.ts';
 import type { Stack } from './stack.ts';
 
@@ -66,6 +66,13 @@ export class Mischief {
       const isSpell = this.#crashes % 10 === 0;
       await this.#rest(isSpell ? random.between(20, 40) : random.between(1, 6));
     }
+  }
+
+  /** Meddles with a session that was just launched, at its time. */
+  async follow(meddling: Meddling | null): Promise<void> {
+    if (meddling === null) return;
+    await this.#rest(meddling.afterSeconds);
+    if (!this.#isOver) await this.#do(meddling);
   }
 
   /** Other mishaps, each at its time. */
@@ -218,10 +225,7 @@ export class Mischief {
     return true;
   }
 
-  async #meddle({ do: did, pick }: { do: 'terminate' | 'cancel' | 'reset'; pick: number }): Promise<boolean> {
-    const names = this.#air.openNames;
-    const session = names[Math.floor(pick * names.length)];
-    if (session === undefined) return false;
+  async #meddle({ do: did, session, pick }: Meddling): Promise<boolean> {
     const id = `session/${session}`;
     if (did === 'terminate') await this.#terminate(id);
     else if (did === 'cancel') await this.#bounded(() => this.#stack.client.workflow.getHandle(id).cancel());

@@ -20,6 +20,16 @@ export type SessionPlan = {
   /** Seconds after READY, or after its launch for what does not wait for READY. */
   readonly afterSeconds: number;
   readonly extendMinutes: number;
+  /** What is done to it from outside. */
+  readonly meddling: Meddling | null;
+};
+
+/** Somebody at the Web UI, so long after the launch; `pick` chooses where a reset goes to. */
+export type Meddling = {
+  readonly do: 'terminate' | 'cancel' | 'reset';
+  readonly session: string;
+  readonly afterSeconds: number;
+  readonly pick: number;
 };
 
 /** Launched in the same moment. */
@@ -71,6 +81,18 @@ function planned(session: string, random: Random): SessionPlan {
     ends,
     afterSeconds: random.between(0.5, 12),
     extendMinutes: hundredths(random.between(0.05, 0.3)),
+    meddling: meddlingWith(session, random),
+  };
+}
+
+/** One session in six, at any time of its usual life. */
+function meddlingWith(session: string, random: Random): Meddling | null {
+  if (!random.chance(1 / 6)) return null;
+  return {
+    do: random.pick(['terminate', 'cancel', 'reset'] as const),
+    session,
+    afterSeconds: Math.round(random.between(2, 60) * 10) / 10,
+    pick: random.next(),
   };
 }
 
@@ -100,7 +122,7 @@ export type Mishap =
   | { readonly do: 'crash'; readonly call: string; readonly moment: string }
   | { readonly do: 'kill'; readonly what: 'worker' | 'server' | 'temporal' }
   | { readonly do: 'suspend'; readonly seconds: number }
-  | { readonly do: 'terminate' | 'cancel' | 'reset'; readonly pick: number }
+  | Meddling
   | { readonly do: 'terminate-ledger' }
   | { readonly do: 'fault'; readonly script: Readonly<Record<string, string | number>> };
 
@@ -113,14 +135,11 @@ const EVERY_SECONDS = {
   server: 45,
   temporal: 110,
   suspend: 150,
-  terminate: 25,
-  cancel: 25,
-  reset: 25,
-  ledger: 140,
+  ledger: 200,
   fault: 9,
 } as const;
 
-/** Outages and outside hands of a seed, up to `seconds`, in order; crash points are the killer's own. */
+/** Outages and faults of a seed, up to `seconds`, in order; crash points are the killer's own. */
 export function mishapsOf(
   seed: number,
   run: { seconds: number; suspendSeconds: number; profile: ProfileName },
@@ -152,8 +171,6 @@ function mishap(kind: keyof typeof EVERY_SECONDS, random: Random, suspendSeconds
       return { do: 'terminate-ledger' };
     case 'fault':
       return { do: 'fault', script: random.pick(SCRIPTED) };
-    default:
-      return { do: kind, pick: random.next() };
   }
 }
 

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, readFileSync, type WriteStream } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** A span in which a program did not work, epoch ms. */
@@ -29,7 +31,9 @@ type Started = {
 };
 
 const RESTART_MS = 300;
-const STUCK_MS = 60_000;
+const STUCK_MS = 120_000;
+/** Half of a worker's start is compiling its modules, which are the same each time. */
+const COMPILED = join(tmpdir(), 'leash-campaign-compiled');
 const living = new Set<ChildProcess>();
 
 /** Nothing that was started outlives this process, however it ends. */
@@ -135,7 +139,7 @@ export class Program {
     const { script, args = [], cwd, environment } = this.#options;
     const child = spawn(process.execPath, [script, ...args], {
       cwd,
-      env: { ...outsideWorld(), ...environment() },
+      env: { ...outsideWorld(), NODE_COMPILE_CACHE: COMPILED, ...environment() },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const { pid } = child;

@@ -8,7 +8,7 @@ import { checkHistories } from './histories.ts';
 import { Mischief, type Tally } from './mischief.ts';
 import { runNets } from './nets.ts';
 import { type CampaignOptions, type ProfileName, profileOf } from './options.ts';
-import { mishapsOf, type Step } from './plan.ts';
+import { type Meddling, mishapsOf, type SessionPlan, type Step } from './plan.ts';
 import type { RunRecords, SessionRecord, Timing } from './records.ts';
 import { registerSecret, secretsIn } from './secrets.ts';
 import { ADMIN_MARKER, HF_MARKER, LOGIN_MARKER, MARKET_KEY, SETTINGS, Stack } from './stack.ts';
@@ -61,8 +61,9 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
       together: options.together,
       sessions: options.sessions,
       untilMs: order.untilMs,
+      onLaunch: (plan) => void mischief.follow(meddlingOf(plan, order.script)),
     });
-    const mischief = new Mischief(stack, air, crashPointsOf(options.product));
+    const mischief: Mischief = new Mischief(stack, air, crashPointsOf(options.product));
     const fault = new FaultCount(stack);
     const ticker = setInterval(() => {
       const { tally } = mischief;
@@ -74,9 +75,7 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
       order.script === undefined
         ? [
             mischief.crash(),
-            mischief.play(
-              mishapsOf(seed, { seconds: 7_200, suspendSeconds: options.suspendSeconds, profile }),
-            ),
+            ...lanesOf(mishapsOf(seed, { seconds: 7_200, suspendSeconds: options.suspendSeconds, profile })),
           ]
         : lanesOf(order.script).map((steps) => mischief.play(steps));
     await air.fill();
@@ -139,10 +138,18 @@ async function landed(air: Air): Promise<void> {
   while (air.open > 0) await pause(300);
 }
 
-/** A crash point waits for its call: other mishaps must not wait behind it. */
+/** A crash point waits for its call, and a suspension for its end: others must not wait behind them. */
 function lanesOf(script: readonly Step[]): Step[][] {
-  const isCrash = ({ mishap }: Step) => mishap.do === 'crash';
-  return [script.filter(isCrash), script.filter((step) => !isCrash(step))];
+  const timed = script.filter(({ mishap }) => !('session' in mishap));
+  const lanes = Map.groupBy(timed, ({ mishap }) => mishap.do);
+  return [...lanes.values()];
+}
+
+/** The seed's own, or what a script has for this session. */
+function meddlingOf(plan: SessionPlan, script: readonly Step[] | undefined): Meddling | null {
+  if (script === undefined) return plan.meddling;
+  for (const { mishap } of script) if ('session' in mishap && mishap.session === plan.session) return mishap;
+  return null;
 }
 
 function registerSecrets(stack: Stack): void {

@@ -160,6 +160,25 @@ describe('a receipt becomes final', () => {
     ]);
   });
 
+  test('with what its run rented after the point that a reset took it back to, a day after that stopped', () => {
+    const receipt = aReceipt({ instances: [] });
+    const charges = charged(aRow());
+    expect(finalReceipt(receipt, charges, rested(...charges))).toBeNull();
+    const nextDay = { ...rested(...charges), nowMs: GONE_MS + 25 * HOUR_MS };
+    expect(finalReceipt(receipt, charges, nextDay)).toMatchObject({
+      instances: [{ instanceId: 4_001, label: labelOf(), usd: aRow().usd }],
+      usd: { gpu: 0.51 },
+    });
+    const anothers = charged(aRow({ label: labelOf({ run: 'runrunrun2' }) }));
+    expect(finalReceipt(receipt, anothers, rested(...anothers))).toMatchObject({ instances: [] });
+  });
+
+  test('at nothing, where nothing was rented, once what might have been would show', () => {
+    const receipt = aReceipt({ instances: [] });
+    expect(finalReceipt(receipt, [], { ...rested(), nowMs: receipt.endedAtMs + TAIL_MS - 1 })).toBeNull();
+    expect(finalReceipt(receipt, [], rested())).toMatchObject({ final: true, providerUsd: 0 });
+  });
+
   test('once', () => {
     const charges = charged(aRow());
     expect(finalReceipt(aReceipt({ final: true }), charges, rested(...charges))).toBeNull();

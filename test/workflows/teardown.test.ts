@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { SessionState } from '../../src/domain/session.ts';
 import { destroyUpdate } from '../../src/workflows/messages.ts';
@@ -74,6 +75,20 @@ test.each(['cancelled', 'destroyed'])(
     expect(market.contracts[0]?.deletesAtMs).toHaveLength(1);
   },
 );
+
+test('cancelled while a call of its fails, a session ends as cancelled, and not by that failure', async () => {
+  const { promise, reject } = Promise.withResolvers<void>();
+  market.gates.set('reserveBudget', promise);
+  const session = await stage.launch();
+  await eventually('money is asked for', () => market.callsOf('reserveBudget').length === 1);
+  await session.handle.cancel();
+  await session.recorded('EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED');
+  market.gates.delete('reserveBudget');
+  // The server tries nothing again that is cancelled: the workflow is told its last failure. This one would.
+  reject(ApplicationFailure.nonRetryable('the ledger did not answer'));
+  expect(await session.ended()).toMatchObject({ outcome: 'cancelled' });
+  expect(market.callsOf('rentInstance')).toEqual([]);
+});
 
 test('an instance that lingers is sent its DELETE again until it is gone', async () => {
   market.fate(7001, { lingersMs: 5 * MINUTE });

@@ -267,6 +267,15 @@ describe('limbo', () => {
       { contracts: [], runs: [], strangersBefore: [] },
       /^limbo: it was accepted, and Temporal does not know it/,
     ));
+  test('one that ended by what nothing foresaw', () =>
+    broken(
+      {
+        sessions: [
+          aSession({ status: aStatus({ reason: 'It failed unexpectedly: activity Heartbeat timeout' }) }),
+        ],
+      },
+      /^limbo: it ended by a bug/,
+    ));
   test('a net that does not run any more', () =>
     broken({ netFailures: ['reap-orphans has not run'] }, /^limbo: reap-orphans/));
 });

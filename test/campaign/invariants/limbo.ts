@@ -4,6 +4,9 @@ import { idleMs, oursOf, seconds, violation } from './ledger-of-runs.ts';
 /** From its deadline to its end: drain, DELETE, two looks, charges and receipt, each with its retries. */
 const TEARDOWN_MS = 180_000;
 
+/** How a session begins to tell of an end that nothing in its story foresaw. */
+const BUG = 'It failed unexpectedly';
+
 /**
  * *No limbo*: every session reached an outcome within its deadline, or stands in DESTROYING and says for how long,
  * because the provider still shows what it rented.
@@ -36,6 +39,7 @@ function whyNotEnded(records: RunRecords, { plan, launch, status }: SessionRecor
   if (lives.length === 0)
     return launch === 'accepted' ? 'it was accepted, and Temporal does not know it' : null;
   if (status !== null && status.outcome === null) return `it ended without an outcome (${status.detail})`;
+  if (status?.reason?.startsWith(BUG)) return `it ended by a bug: ${status.reason}`;
   const startedAtMs = Math.min(...lives.map((life) => life.startedAtMs));
   const closedAtMs = Math.max(...lives.map((life) => life.closedAtMs ?? 0));
   const deadlineMs = startedAtMs + plan.body.max_lifetime_minutes * 60_000;

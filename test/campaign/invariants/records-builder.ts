@@ -116,6 +116,7 @@ export function aSession(
       ends: 'idle',
       afterSeconds: 1,
       extendMinutes: 0.1,
+      meddling: null,
     },
     launchedAtMs: START * 1_000,
     launch: 'accepted',
