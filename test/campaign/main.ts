@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { check } from './invariants/check.ts';
@@ -19,7 +20,11 @@ async function main(): Promise<number> {
     options.keep === null ? mkdtempSync(join(tmpdir(), 'leash-campaign-')) : resolve(options.keep);
   mkdirSync(place, { recursive: true });
   const beganAtMs = Date.now();
+  const sources = hashSources(options.product);
   const judged = await runAll(options, place);
+  // A worker that is started again runs what is there then: no finding could be told from an upgrade.
+  if (hashSources(options.product) !== sources)
+    throw new Error(`The sources in ${options.product} changed while the campaign ran; nothing is proven.`);
   const seconds = (Date.now() - beganAtMs) / 1_000;
   const broken = judged.find(({ violations }) => violations.length > 0);
   const shrunk = broken === undefined ? null : await explain(options, place, broken);
@@ -125,6 +130,15 @@ function commandFor(
     '--no-shrink',
   ];
   return `npm run campaign -- ${flags.join(' ')}`;
+}
+
+function hashSources(product: string): string {
+  const hash = createHash('sha256');
+  const directory = join(product, 'src');
+  for (const file of readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (file.endsWith('.ts')) hash.update(file).update(readFileSync(join(directory, file)));
+  }
+  return hash.digest('hex');
 }
 
 function readScript(file: string): Step[] {

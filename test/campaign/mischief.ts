@@ -225,7 +225,11 @@ export class Mischief {
     return true;
   }
 
-  async #meddle({ do: did, session, pick }: Meddling): Promise<boolean> {
+  async #meddle(mishap: Extract<Mishap, { pick: number }>): Promise<boolean> {
+    const { do: did, pick } = mishap;
+    const names = this.#air.openNames;
+    const session = 'session' in mishap ? mishap.session : names[Math.floor(pick * names.length)];
+    if (session === undefined) return false;
     const id = `session/${session}`;
     if (did === 'terminate') await this.#terminate(id);
     else if (did === 'cancel') await this.#bounded(() => this.#stack.client.workflow.getHandle(id).cancel());

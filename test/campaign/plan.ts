@@ -123,6 +123,8 @@ export type Mishap =
   | { readonly do: 'kill'; readonly what: 'worker' | 'server' | 'temporal' }
   | { readonly do: 'suspend'; readonly seconds: number }
   | Meddling
+  /** Of the sessions that are open then, one; `pick` from 0 to 1 says which. */
+  | { readonly do: Meddling['do']; readonly pick: number }
   | { readonly do: 'terminate-ledger' }
   | { readonly do: 'fault'; readonly script: Readonly<Record<string, string | number>> };
 
