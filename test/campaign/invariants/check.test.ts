@@ -172,6 +172,18 @@ describe('strangers', () => {
     kept({ ...touched({ state: 'stopped' }), profile: 'hostile' }));
 });
 
+describe('what an open session holds', () => {
+  const taken = { contracts: [aContract({ destroy_requested_at: START + 40, destroyed_at: START + 61 })] };
+  test('was destroyed long before its session sent a DELETE', () =>
+    broken({ ...taken, strangersBefore: [] }, /^stranger: contract 501 was destroyed by the account 20/));
+  test('not by its own guard or host, nor what a reset session forgot', () => {
+    const [contract] = taken.contracts;
+    kept({ contracts: [aContract({ ...contract, destroyed_by: 'instance' })], strangersBefore: [] });
+    const hands = [{ atMs: (START + 30) * 1_000, did: 'reset' as const, session: 's1' }];
+    kept({ ...taken, strangersBefore: [], hands });
+  });
+});
+
 describe('lies', () => {
   test('a launch was refused, and something was rented', () =>
     broken(

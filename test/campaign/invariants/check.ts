@@ -6,6 +6,7 @@ import { findLimbo } from './limbo.ts';
 import { findOrphans } from './orphans.ts';
 import { findOverspends } from './overspends.ts';
 import { findTouchedStrangers } from './strangers.ts';
+import { findTaken } from './taken.ts';
 
 /** The invariants of a campaign, over everything that is known of one run. */
 export function check(records: RunRecords): Violation[] {
@@ -14,6 +15,7 @@ export function check(records: RunRecords): Violation[] {
     ...findDoubleRents(records),
     ...findOverspends(records),
     ...findTouchedStrangers(records),
+    ...findTaken(records),
     ...findLies(records),
     ...findLimbo(records),
     ...records.netFailures.map((failure) => violation(records, 'limbo', null, failure)),
