@@ -8,7 +8,8 @@ import {
 } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import './constructor-metadata.ts';
+// The container inside the certificates' library asks for it before it loads.
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { parseLabel } from './domain/label.ts';
 import { readOrMake, writeBeside } from './home-file.ts';

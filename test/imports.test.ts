@@ -75,8 +75,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/config.ts', []],
   ['src/installation.ts', ['src/home-file.ts']],
   ['src/home-file.ts', []],
-  ['src/constructor-metadata.ts', []],
-  ['src/certificates.ts', ['src/home-file.ts', 'src/constructor-metadata.ts', 'src/domain/']],
+  ['src/certificates.ts', ['src/home-file.ts', 'src/domain/']],
   ['src/logging.ts', []],
 ];
 
