@@ -33,7 +33,8 @@ export async function recordHistories(directory: string): Promise<void> {
     await runPlain(stack, 'failed-attempts');
     await runExtended(stack, 'extended');
     await runReplaced(stack, 'replaced');
-    for (const name of ['plain', 'failed-attempts', 'extended', 'replaced'])
+    await runHedged(stack, 'hedged');
+    for (const name of ['plain', 'failed-attempts', 'extended', 'replaced', 'hedged'])
       recorder.write(name, await historyOf(stack, sessionWorkflowId(name)));
     recorder.write('ledger', await historyOf(stack, ledgerWorkflowId(stack.owner)));
     recorder.write('reaper', await reaperHistory(stack));
@@ -80,6 +81,14 @@ async function runReplaced({ api, faults, labelPrefix }: Stack, session: string)
       state === 'READY' && attempts.filter(({ phase }) => phase !== 'ready').length > 0,
     60_000,
   );
+  await api.destroyed(session);
+}
+
+/** Two lanes, of which one meets a broken host, which is remembered. */
+async function runHedged({ api, faults, labelPrefix }: Stack, session: string): Promise<void> {
+  await faults({ fault: 'cdi-error', label_prefix: labelPrefix(session) });
+  await api.launched(aLaunch({ session, hedge: 2 }));
+  await api.ready(session);
   await api.destroyed(session);
 }
 

@@ -30,6 +30,7 @@ describe('recorded histories', () => {
         'continued-later.json',
         'extended.json',
         'failed-attempts.json',
+        'hedged.json',
         'ledger.json',
         'plain.json',
         'reaper.json',
