@@ -217,6 +217,17 @@ describe('lies', () => {
       { sessions: [aSession({ status: aStatus({ receipt: aReceipt({ instances: [] }) }) })] },
       /^lie: its receipt does not know contract 501/,
     ));
+  test('not yet of what was rented before a reset, but once the receipt is final', () => {
+    const reset = {
+      hands: [{ atMs: (START + 40) * 1_000, did: 'reset', session: 's1' }],
+    } as const;
+    const nothing = { instances: [], usd: { gpu: 0, storage: 0, bandwidth: 0, total: 0 } };
+    const session = (final: boolean) => ({
+      sessions: [aSession({ status: aStatus({ receipt: aReceipt({ ...nothing, final }) }) })],
+    });
+    kept({ ...reset, ...session(false) });
+    broken({ ...reset, ...session(true) }, /^lie: its receipt does not know contract 501/);
+  });
   test('a final receipt is more than 1 % from the books', () =>
     broken(
       {

@@ -66,7 +66,7 @@ function againstReceipt(records: RunRecords, run: RunBooks, receipt: ReceiptAnsw
     if (goneMs === null || goneMs > lastSeenMs + MOMENT_MS)
       found.push(lie(`says that contract ${contract.id} is gone, which it was not at its end`));
   }
-  return [...found, ...againstMoney(run, receipt).map(lie)];
+  return [...found, ...againstMoney(records, run, receipt).map(lie)];
 }
 
 /** One that nobody could have seen is in the receipt only once the charges have shown it. */
@@ -78,14 +78,22 @@ function mustKnow(
 ): boolean {
   if (receipt.final) return true;
   if (receipt.outcome === 'terminated') return false;
-  if (records.hands.some(({ did, session }) => did === 'reset' && session === run.session)) return false;
+  if (wasReset(records, run.session)) return false;
   const hasBeenListed =
     contract.listed_at !== null && contract.listed_at < contract.created_at + records.timing.settleMs / 1_000;
   return hasBeenListed;
 }
 
+function wasReset({ hands }: RunRecords, session: string): boolean {
+  return hands.some((hand) => hand.did === 'reset' && hand.session === session);
+}
+
 /** Within 1 % or five seconds of each contract's price; the last traffic is known once the receipt is final. */
-function againstMoney({ contracts }: RunBooks, receipt: ReceiptAnswer): string[] {
+function againstMoney(
+  records: RunRecords,
+  { contracts, session }: RunBooks,
+  receipt: ReceiptAnswer,
+): string[] {
   const chargedUsd = contracts.reduce((sum, { usd }) => sum + usd.total, 0);
   const apartUsd = Math.abs(chargedUsd - receipt.usd.total);
   const fiveSecondsUsd = receipt.attempts.reduce(
@@ -96,7 +104,8 @@ function againstMoney({ contracts }: RunBooks, receipt: ReceiptAnswer): string[]
   const allowedUsd = receipt.final
     ? chargedUsd * 0.01 + ROUNDING_USD
     : Math.max(chargedUsd * 0.01, fiveSecondsUsd) + trafficUsd + ROUNDING_USD;
-  if (receipt.outcome === 'terminated' && !receipt.final) return [];
+  // What ended without its session's own word, or was rented before a reset, the audit adds when it makes it final.
+  if (!receipt.final && (receipt.outcome === 'terminated' || wasReset(records, session))) return [];
   if (apartUsd <= allowedUsd) return [];
   return [
     `(${receipt.final ? 'final' : 'not final'}) says $${receipt.usd.total.toFixed(4)}, and the books $${chargedUsd.toFixed(4)}`,
