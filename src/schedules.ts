@@ -1,16 +1,27 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+  type ScheduleSpec,
+} from '@temporalio/client';
 import type { Config } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Installation } from './installation.ts';
 import { withDeadline } from './temporal/connection.ts';
 import type { AuditInput } from './workflows/audit-budget.ts';
-import { AUDIT_SCHEDULE_ID, REAP_SCHEDULE_ID, TASK_QUEUES } from './workflows/ids.ts';
+import {
+  AUDIT_REPORT_SCHEDULE_ID,
+  AUDIT_SCHEDULE_ID,
+  REAP_REPORT_SCHEDULE_ID,
+  REAP_SCHEDULE_ID,
+  TASK_QUEUES,
+} from './workflows/ids.ts';
 import type { ReapInput } from './workflows/reap-orphans.ts';
 
 type Scheduled = {
   readonly id: string;
   readonly workflowType: string;
-  readonly everyMinutes: number;
+  readonly spec: ScheduleSpec;
   readonly args: unknown[];
   /** Run once now as well. */
   readonly atStart: boolean;
@@ -21,7 +32,10 @@ const EVERY_MS_MIN = 1_000;
 /** A run that comes a little early is still the next one. */
 const SUSPECT_SHARE = 0.8;
 
-/** The safety nets: what they do is in their workflows. The reaper runs at every worker start as well. */
+/**
+ * The safety nets: what they do is in their workflows. The reaper runs at every worker start as well; once a day it
+ * tells the whole of what it found, and the audit does so every six hours.
+ */
 export async function ensureSchedules(
   client: Client,
   config: Config,
@@ -35,23 +49,40 @@ export async function ensureSchedules(
   await ensureSchedule(client, {
     id: REAP_SCHEDULE_ID,
     workflowType: 'reapOrphans',
-    everyMinutes: config.LEASH_REAP_INTERVAL_MINUTES,
+    spec: every(config.LEASH_REAP_INTERVAL_MINUTES),
     args: [reap],
     atStart: true,
   });
   await ensureSchedule(client, {
     id: AUDIT_SCHEDULE_ID,
     workflowType: 'auditBudget',
-    everyMinutes: config.LEASH_AUDIT_INTERVAL_MINUTES,
+    spec: every(config.LEASH_AUDIT_INTERVAL_MINUTES),
     args: [audit],
+    atStart: false,
+  });
+  await ensureSchedule(client, {
+    id: REAP_REPORT_SCHEDULE_ID,
+    workflowType: 'reapOrphans',
+    spec: { calendars: [{ hour: 4, minute: 0, comment: 'every day at 04:00 UTC' }] },
+    args: [{ ...reap, isReport: true }],
+    atStart: false,
+  });
+  await ensureSchedule(client, {
+    id: AUDIT_REPORT_SCHEDULE_ID,
+    workflowType: 'auditBudget',
+    spec: every(6 * 60),
+    args: [{ ...audit, isReport: true }],
     atStart: false,
   });
 }
 
+function every(minutes: number): ScheduleSpec {
+  return { intervals: [{ every: Math.max(EVERY_MS_MIN, Math.round(minutes * 60_000)) }] };
+}
+
 /** Made, or brought up to date with the settings. An operator's pause is kept. */
 async function ensureSchedule(client: Client, scheduled: Scheduled): Promise<void> {
-  const everyMs = Math.round(scheduled.everyMinutes * 60_000);
-  const spec = { intervals: [{ every: Math.max(EVERY_MS_MIN, everyMs) }] };
+  const { spec } = scheduled;
   const action = {
     type: 'startWorkflow' as const,
     workflowType: scheduled.workflowType,

@@ -8,6 +8,8 @@ export type AuditInput = {
   readonly unknownMax: number;
   /** How long the provider goes on billing after an instance is gone. */
   readonly tailMs: number;
+  /** The run that people read: it tells of each correction, not only how many. */
+  readonly isReport?: boolean;
 };
 
 export type AuditReport = Omit<AuditFindings, 'verdicts'> &
@@ -55,6 +57,7 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
     madeFinal: report.madeFinal,
     destroyed: report.destroyed.length,
   });
+  if (input.isReport === true) for (const one of report.corrected) log.info('report: corrected', { ...one });
   return report;
 }
 

@@ -13,6 +13,9 @@ export const marketWorkflowId = (call: string, unique: string): string => `marke
 
 export const REAP_SCHEDULE_ID = 'reap-orphans';
 export const AUDIT_SCHEDULE_ID = 'audit-budget';
+/** The same workflows, at the hours at which people are told of everything they found. */
+export const REAP_REPORT_SCHEDULE_ID = 'reap-orphans-report';
+export const AUDIT_REPORT_SCHEDULE_ID = 'audit-budget-report';
 
 /** Business hours have a schedule for each end of them. */
 export const hoursScheduleId = (id: string, edge: 'open' | 'close'): string => `hours/${id}/${edge}`;

@@ -18,6 +18,8 @@ export type ReapInput = {
   readonly absenceGapMs: number;
   /** Least time between the two runs that must both see an unknown session's instance. */
   readonly suspectMs: number;
+  /** The run that people read: it tells of each thing it found, not only how many. */
+  readonly isReport?: boolean;
   readonly dryRun?: boolean;
   /** Set for a run that a person asked for and waits for. */
   readonly asked?: {
@@ -83,10 +85,18 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
     idle: idle.length,
     dryRun: isDryRun,
   });
+  if (input.isReport === true) tellAll(report);
   setCurrentDetails(
     `${report.found} found, ${report.destroyed.length} ${isDryRun ? 'would be ' : ''}destroyed, ${report.left.length} left`,
   );
   return report;
+}
+
+/** The day's report: what costs money and serves nobody, each with its price. */
+function tellAll({ left, expiredOfOthers, idle = [] }: ReapReport): void {
+  for (const one of left) log.info('report: left alone', one);
+  for (const one of expiredOfOthers) log.warn('report: of another owner, past its expiry', one);
+  for (const one of idle) log.warn('report: goes on billing', { ...one });
 }
 
 function listOf(otherOwner: string | null) {

@@ -119,6 +119,11 @@ test('a label changed in the console is put back, and stopped instances and volu
   expect(seen.left).toMatchObject([{ instance_id: contract?.id }]);
   expect(seen.idle).toMatchObject([{ kind: 'instance', id: idle, label: 'forgotten' }]);
   expect((await books.ours('open'))[0]).toMatchObject({ id: contract?.id, label: contract?.label });
+  const { client, close } = await connectClient(stack.temporal);
+  await client.schedule.getHandle('reap-orphans-report').trigger().finally(close);
+  await eventually('the day’s report tells of it', () =>
+    stack.log.some((line) => line.includes('report: goes on billing') && line.includes(String(idle))),
+  );
   await books.expectReceiptAgrees(await api.destroyed('open'));
 });
 
