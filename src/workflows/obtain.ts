@@ -29,7 +29,8 @@ export async function obtain(rental: Rental): Promise<void> {
     try {
       race.last = (await rentUntilReady(rental, shelf, race, lanes)) ?? race.last;
     } catch (error) {
-      if (race.winner !== null && isCancellation(error)) return;
+      // It was called off, and may tell of it by what its last try failed with: nothing is tried again then.
+      if (race.winner !== null) return;
       throw error;
     }
   };

@@ -71,11 +71,13 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
         `${air.launched} launched, ${air.open} open, ${tally.kills.worker} workers killed, ${Math.min(...Object.values(tally.crashPoints))} at the least crash point`,
       );
     }, 30_000);
-    const mishaps =
+    const mishaps: Promise<void>[] =
       order.script === undefined
         ? [
             mischief.crash(),
-            ...lanesOf(mishapsOf(seed, { seconds: 7_200, suspendSeconds: options.suspendSeconds, profile })),
+            ...lanesOf(
+              mishapsOf(seed, { seconds: 7_200, suspendSeconds: options.suspendSeconds, profile }),
+            ).map((steps) => mischief.play(steps)),
           ]
         : lanesOf(order.script).map((steps) => mischief.play(steps));
     await air.fill();
