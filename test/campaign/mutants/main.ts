@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,6 +15,7 @@ async function main(): Promise<number> {
     options: {
       only: { type: 'string' },
       seeds: { type: 'string', default: '7,8' },
+      together: { type: 'string', default: '3' },
       control: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
     },
@@ -26,14 +28,23 @@ async function main(): Promise<number> {
   const place = mkdtempSync(join(tmpdir(), 'leash-mutants-'));
   const tries: Tried[] = [];
   try {
-    for (const mutant of chosen) {
-      const seeds = values.seeds.split(',').map(Number);
-      tries.push(await tryUntilCaught(mutant, { place, seeds, isControl: values.control }));
-    }
+    const queue = [...chosen];
+    const work = async () => {
+      for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+        const seeds = values.seeds.split(',').map(Number);
+        const tried = await tryUntilCaught(mutant, { place, seeds, isControl: values.control });
+        tries.push(tried);
+        process.stdout.write(`${lineOf(tried, mutant.name.length)}\n`);
+      }
+    };
+    await Promise.all(Array.from({ length: Number(values.together) }, work));
   } finally {
     if (!values.keep) rmSync(place, { recursive: true, force: true });
   }
-  process.stdout.write(`\n${tableOf(tries)}\n`);
+  const caught = tries.filter(({ isAsWanted }) => isAsWanted).length;
+  process.stdout.write(
+    `\n${tableOf(tries)}\n${caught} of ${tries.length} ${values.control ? 'controls broke nothing' : 'mutants were caught'}\n`,
+  );
   return tries.every(({ isAsWanted }) => isAsWanted) ? 0 : 1;
 }
 
@@ -55,7 +66,7 @@ async function tryUntilCaught(mutant: Mutant, { place, seeds, isControl }: Try):
   let found: Record<string, number> = {};
   for (const seed of seeds) {
     runs += 1;
-    process.stdout.write(`\n${mutant.name}${isControl ? ' (control)' : ''}, seed ${seed}: ${mutant.what}\n`);
+    process.stdout.write(`${mutant.name}${isControl ? ' (control)' : ''}, seed ${seed}: ${mutant.what}\n`);
     found = await violationsOf(mutant, { product, seed, place });
     if (mutant.breaks.some((invariant) => (found[invariant] ?? 0) > 0)) break;
   }
@@ -72,46 +83,39 @@ async function violationsOf(
   const json = join(place, `${name}.${seed}.json`);
   writeFileSync(script, JSON.stringify(steps));
   const flags = ['--seeds', seed, '--sessions', sessions, '--together', together, '--profile', 'calm'];
-  const status = await run([
-    ...flags.map(String),
-    ...[
-      '--product',
-      product,
-      '--script',
-      script,
-      '--json',
-      json,
-      '--no-shrink',
-      '--keep',
-      join(place, `${name}-${seed}`),
-    ],
-  ]);
-  if (status > 1) throw new Error(`The campaign could not be run against ${name}: it ended with ${status}.`);
+  const log = join(place, `${name}.${seed}.log`);
+  const homes = join(place, `${name}-${seed}`);
+  const files = ['--product', product, '--script', script, '--json', json, '--keep', homes];
+  const status = await run([...flags.map(String), ...files, '--no-shrink'], log);
+  if (status > 1)
+    throw new Error(
+      `The campaign could not be run against ${name}: ${readFileSync(log, 'utf8').slice(-2_000)}`,
+    );
   const { violations } = campaignReport.parse(JSON.parse(readFileSync(json, 'utf8')));
   return Object.fromEntries(
     [...Map.groupBy(violations, ({ invariant }) => invariant)].map(([key, list]) => [key, list.length]),
   );
 }
 
-/** Its exit status; what it says goes on as it is. */
-function run(flags: readonly string[]): Promise<number> {
+/** Its exit status; what it says goes into a file. */
+async function run(flags: readonly string[], log: string): Promise<number> {
+  const file = openSync(log, 'w');
   const child = spawn(process.execPath, [join(ROOT, 'test/campaign/main.ts'), ...flags], {
-    stdio: 'inherit',
+    stdio: ['ignore', file, file],
   });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (status) => resolve(status ?? 2));
-  });
+  const [status] = (await once(child, 'exit')) as [number | null];
+  closeSync(file);
+  return status ?? 2;
 }
 
 function tableOf(tries: readonly Tried[]): string {
   const width = Math.max(...tries.map(({ name }) => name.length));
-  return tries
-    .map(({ name, isAsWanted, runs, seconds, found }) => {
-      const what = Object.entries(found).map(([invariant, count]) => `${invariant} ${count}`);
-      return `${isAsWanted ? 'ok  ' : 'FAIL'} ${name.padEnd(width)}  ${runs} run${runs === 1 ? ' ' : 's'} ${seconds.toFixed(0).padStart(4)} s  ${what.join(', ') || 'no violation'}`;
-    })
-    .join('\n');
+  return tries.map((tried) => lineOf(tried, width)).join('\n');
+}
+
+function lineOf({ name, isAsWanted, runs, seconds, found }: Tried, width: number): string {
+  const what = Object.entries(found).map(([invariant, count]) => `${invariant} ${count}`);
+  return `${isAsWanted ? 'ok  ' : 'FAIL'} ${name.padEnd(width)}  ${runs} run${runs === 1 ? ' ' : 's'} ${seconds.toFixed(0).padStart(4)} s  ${what.join(', ') || 'no violation'}`;
 }
 
 process.exitCode = await main();
