@@ -53,14 +53,19 @@ export class Shelf {
   /** Checkpoint 2 at the offer: what the budget does not carry for one keep-alive is passed over. */
   #take(): Choice | undefined {
     const { state } = this.#rental;
-    const inUse = [
-      ...state.attempts.filter(({ phase }) => phase !== 'gone').map(({ choice }) => choice),
-      ...this.#promised.filter((choice) => !state.attempts.some((attempt) => attempt.choice === choice)),
-    ].map(({ machineId }) => machineId);
+    const opened = state.attempts
+      .filter(({ phase }) => phase !== 'gone')
+      .map(({ choice }) => choice.machineId);
+    const promised = this.#promised
+      .filter((choice) => !state.attempts.some((attempt) => attempt.choice === choice))
+      .map(({ machineId }) => machineId);
     for (;;) {
       const choice = this.#choices.shift();
       if (choice === undefined) return undefined;
-      if (inUse.includes(choice.machineId) || state.blockedMachines.includes(choice.machineId)) continue;
+      const { machineId } = choice;
+      if (opened.includes(machineId) || state.blockedMachines.includes(machineId)) continue;
+      // Sessions of before let two lanes go for two offers of one machine in the same task.
+      if (promised.includes(machineId) && patched('lanes-share-no-machine')) continue;
       if (!this.#carries(choice)) continue;
       this.#promised.push(choice);
       return choice;

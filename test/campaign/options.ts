@@ -21,6 +21,8 @@ export type CampaignOptions = {
   readonly backend: 'fake' | 'process';
   /** Where `src/worker.ts` and `src/server.ts` are started from; a broken copy is tried by naming it. */
   readonly product: string;
+  /** Whose workflows must be able to go on with every history; the product's own, or a newer build's. */
+  readonly replayWith: string;
   /** Longest a worker stays suspended. */
   readonly suspendSeconds: number;
   /** Where the report goes as JSON. */
@@ -45,6 +47,7 @@ export const USAGE = `npm run campaign -- [options]
   --suspend SECONDS   how long a worker is suspended (20)
   --backend NAME      what rented instances serve with: fake, process (fake)
   --product DIR       start worker and server from this checkout
+  --replay-with DIR   replay the histories with the workflows of this checkout (the product's)
   --script FILE       play these steps instead of the seed's own (one seed)
   --json FILE         write the report there
   --keep DIR          keep homes and logs there
@@ -65,6 +68,7 @@ export function parseOptions(args: readonly string[]): CampaignOptions {
       suspend: { type: 'string', default: '20' },
       backend: { type: 'string', default: 'fake' },
       product: { type: 'string', default: ROOT },
+      'replay-with': { type: 'string' },
       script: { type: 'string' },
       json: { type: 'string' },
       keep: { type: 'string' },
@@ -85,6 +89,7 @@ export function parseOptions(args: readonly string[]): CampaignOptions {
     minutes,
     backend: oneOf('--backend', values.backend, ['fake', 'process'] as const),
     product: values.product,
+    replayWith: values['replay-with'] ?? values.product,
     suspendSeconds: positive('--suspend', values.suspend),
     json: values.json ?? null,
     script: values.script ?? null,

@@ -101,7 +101,7 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
       label: mischief.renamed.get(contract.id) ?? contract.label,
     }));
     const endedAtMs = Date.now();
-    const { replayed, ...checked } = await checkHistories(stack.client, options.product);
+    const { replayed, ...checked } = await checkHistories(stack.client, options.replayWith);
     await fault.read();
     const records: RunRecords = {
       seed,
