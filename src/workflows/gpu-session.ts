@@ -7,6 +7,7 @@ import {
   currentUpdateInfo,
   isCancellation,
   log,
+  patched,
   setHandler,
 } from '@temporalio/workflow';
 import type { Receipt } from '../domain/session.ts';
@@ -56,7 +57,8 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
   } catch (error) {
     // Once it is ending, whatever was interrupted by that is no news.
     // A call that a cancel meets between two tries fails with what its last try said, not as cancelled.
-    const isCancelled = isCancellation(error) || root.consideredCancelled;
+    const isCancelled =
+      isCancellation(error) || (root.consideredCancelled && patched('cancelled-between-tries'));
     if (!rental.isEnding) rental.begin(isCancelled ? CANCELLED : failedWith(rental, error));
   }
   // Cancelling the session must not cancel its teardown: what we forget goes on billing.

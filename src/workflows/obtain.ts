@@ -30,7 +30,7 @@ export async function obtain(rental: Rental): Promise<void> {
       race.last = (await rentUntilReady(rental, shelf, race, lanes)) ?? race.last;
     } catch (error) {
       // It was called off, and may tell of it by what its last try failed with: nothing is tried again then.
-      if (race.winner !== null) return;
+      if (race.winner !== null && (isCancellation(error) || patched('lane-called-off'))) return;
       throw error;
     }
   };
