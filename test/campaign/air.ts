@@ -90,6 +90,7 @@ export class Air {
         launch: 'unanswered',
         said: null,
         status: null,
+        firstReceipt: null,
         isOpen: true,
       };
       const flight: Flight = { record, isOver: false };
@@ -110,7 +111,13 @@ export class Air {
       await this.#until(() => !this.#isListed(plan.session, flight.record.launchedAtMs));
     }
     const status = await this.#statusOf(plan.session);
-    flight.record = { ...flight.record, status, isOpen: this.#board?.has(plan.session) === true };
+    const firstReceipt = status?.receipt ?? null;
+    flight.record = {
+      ...flight.record,
+      status,
+      firstReceipt,
+      isOpen: this.#board?.has(plan.session) === true,
+    };
     flight.isOver = true;
   }
 

@@ -23,6 +23,8 @@ export type CampaignOptions = {
   readonly product: string;
   /** Whose workflows must be able to go on with every history; the product's own, or a newer build's. */
   readonly replayWith: string;
+  /** Instances of other people in the same account, beside those whose labels look like ours. */
+  readonly strangers: number;
   /** Longest a worker stays suspended. */
   readonly suspendSeconds: number;
   /** Where the report goes as JSON. */
@@ -44,6 +46,7 @@ export const USAGE = `npm run campaign -- [options]
   --profile NAME      calm, flaky or hostile; left out: by seed, all three
   --stacks K          runs side by side, each with its own Temporal, market, worker and server (2)
   --minutes M         launch for so long, up to --sessions
+  --strangers N       instances that other people rent in the account before all else (0)
   --suspend SECONDS   how long a worker is suspended (20)
   --backend NAME      what rented instances serve with: fake, process (fake)
   --product DIR       start worker and server from this checkout
@@ -65,6 +68,7 @@ export function parseOptions(args: readonly string[]): CampaignOptions {
       profile: { type: 'string' },
       stacks: { type: 'string', default: '2' },
       minutes: { type: 'string' },
+      strangers: { type: 'string', default: '0' },
       suspend: { type: 'string', default: '20' },
       backend: { type: 'string', default: 'fake' },
       product: { type: 'string', default: ROOT },
@@ -90,6 +94,7 @@ export function parseOptions(args: readonly string[]): CampaignOptions {
     backend: oneOf('--backend', values.backend, ['fake', 'process'] as const),
     product: values.product,
     replayWith: values['replay-with'] ?? values.product,
+    strangers: values.strangers === '0' ? 0 : whole('--strangers', values.strangers),
     suspendSeconds: positive('--suspend', values.suspend),
     json: values.json ?? null,
     script: values.script ?? null,

@@ -1,4 +1,4 @@
-import type { StatusAnswer } from '../../src/admin/answers.ts';
+import type { ReceiptAnswer, StatusAnswer } from '../../src/admin/answers.ts';
 import type { ContractRecord } from './market.ts';
 import type { ProfileName } from './options.ts';
 import type { SessionPlan } from './plan.ts';
@@ -54,6 +54,8 @@ export type SessionRecord = {
   readonly said: string | null;
   /** The last status that was read; null when none could be. */
   readonly status: StatusAnswer | null;
+  /** The receipt as it was when the session had just ended: what people are told, before any audit mends it. */
+  readonly firstReceipt: ReceiptAnswer | null;
   /** True while Temporal still runs it at the end. */
   readonly isOpen: boolean;
 };

@@ -56,7 +56,7 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
   const stack = await Stack.raise(options, { home, seed, profile });
   try {
     registerSecrets(stack);
-    const strangersBefore = await inviteStrangers(stack);
+    const strangersBefore = await inviteStrangers(stack, options.strangers);
     const air = new Air(stack, {
       together: options.together,
       sessions: options.sessions,
@@ -163,7 +163,7 @@ function registerSecrets(stack: Stack): void {
 }
 
 /** Other people of the same account, some with labels that look nearly like ours. */
-async function inviteStrangers(stack: Stack): Promise<RunRecords['strangersBefore']> {
+async function inviteStrangers(stack: Stack, more: number): Promise<RunRecords['strangersBefore']> {
   const { owner, market } = stack;
   const other = [...owner].reverse().join('') === owner ? 'otherother' : [...owner].reverse().join('');
   await market.rentForOthers([
@@ -171,6 +171,7 @@ async function inviteStrangers(stack: Stack): Promise<RunRecords['strangersBefor
     `leash.${owner}x.s${stack.seed}-1.abcdefghij.1.x1`,
     `leash-${owner}.s1.abcdefghij.1.x1`,
     null,
+    ...Array.from({ length: more }, (_, index) => `someone-${index}`),
   ]);
   return market.contracts();
 }

@@ -228,6 +228,11 @@ describe('lies', () => {
     kept({ ...reset, ...session(false) });
     broken({ ...reset, ...session(true) }, /^lie: its receipt does not know contract 501/);
   });
+  test('the first receipt did not know what was rented, though the audit has mended it', () =>
+    broken(
+      { sessions: [aSession({ firstReceipt: aReceipt({ final: false, instances: [] }) })] },
+      /^lie: its receipt does not know contract 501/,
+    ));
   test('a final receipt is more than 1 % from the books', () =>
     broken(
       {

@@ -16,7 +16,11 @@ export function findLies(records: RunRecords): Violation[] {
     ...records.sightings.flatMap((sighting) => readyYetNot(records, sighting)),
     ...runs.flatMap((run) => {
       const receipt = run.record?.status?.receipt;
-      return receipt?.run === run.run ? againstReceipt(records, run, receipt) : [];
+      const first = run.record?.firstReceipt;
+      return [
+        ...(first?.run === run.run ? againstWhatWasRented(records, run, first) : []),
+        ...(receipt?.run === run.run ? againstReceipt(records, run, receipt) : []),
+      ];
     }),
   ];
 }
@@ -50,6 +54,11 @@ function readyYetNot(records: RunRecords, { atMs, session, state, instanceId }: 
 
 function againstReceipt(records: RunRecords, run: RunBooks, receipt: ReceiptAnswer): Violation[] {
   const lie = (what: string) => violation(records, 'lie', run.session, `its receipt ${what}`);
+  return [...againstWhatWasRented(records, run, receipt), ...againstMoney(records, run, receipt).map(lie)];
+}
+
+function againstWhatWasRented(records: RunRecords, run: RunBooks, receipt: ReceiptAnswer): Violation[] {
+  const lie = (what: string) => violation(records, 'lie', run.session, `its receipt ${what}`);
   const endedAtMs = Date.parse(receipt.ended_at);
   const found: Violation[] = [];
   for (const contract of run.contracts) {
@@ -66,7 +75,7 @@ function againstReceipt(records: RunRecords, run: RunBooks, receipt: ReceiptAnsw
     if (goneMs === null || goneMs > lastSeenMs + MOMENT_MS)
       found.push(lie(`says that contract ${contract.id} is gone, which it was not at its end`));
   }
-  return [...found, ...againstMoney(records, run, receipt).map(lie)];
+  return found;
 }
 
 /** One that nobody could have seen is in the receipt only once the charges have shown it. */

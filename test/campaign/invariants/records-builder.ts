@@ -122,6 +122,7 @@ export function aSession(
     launch: 'accepted',
     said: null,
     status: aStatus(),
+    firstReceipt: null,
     isOpen: false,
     ...rest,
   };

@@ -20,7 +20,8 @@ async function main(): Promise<number> {
       keep: { type: 'boolean', default: false },
     },
   });
-  const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name === values.only);
+  const only = values.only?.split(',');
+  const chosen = MUTANTS.filter(({ name }) => only?.includes(name) ?? true);
   if (chosen.length === 0) {
     process.stderr.write(`There is no ${values.only}: ${MUTANTS.map(({ name }) => name).join(', ')}.\n`);
     return 2;
@@ -76,13 +77,24 @@ async function tryUntilCaught(mutant: Mutant, { place, seeds, isControl }: Try):
 }
 
 async function violationsOf(
-  { name, steps, sessions, together }: Mutant,
+  { name, steps, sessions, together, strangers = 0 }: Mutant,
   { product, seed, place }: { product: string; seed: number; place: string },
 ): Promise<Record<string, number>> {
   const script = join(place, `${name}.steps.json`);
   const json = join(place, `${name}.${seed}.json`);
   writeFileSync(script, JSON.stringify(steps));
-  const flags = ['--seeds', seed, '--sessions', sessions, '--together', together, '--profile', 'calm'];
+  const flags = [
+    '--seeds',
+    seed,
+    '--sessions',
+    sessions,
+    '--together',
+    together,
+    '--strangers',
+    strangers,
+    '--profile',
+    'calm',
+  ];
   const log = join(place, `${name}.${seed}.log`);
   const homes = join(place, `${name}-${seed}`);
   const files = ['--product', product, '--script', script, '--json', json, '--keep', homes];
