@@ -128,7 +128,11 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    if (pages >= 0) return rows;\n    if (page.nextToken === null) {',
       },
     ],
-    steps: every(2, { do: 'terminate', pick: 0.9 }, { from: 8, to: 60 }),
+    // The audit would find by the charges what the reaper does not see.
+    steps: inOrder(
+      every(100, fault({ call: 'charges', fault: 'server-error', times: 0 }), { from: 1 }),
+      every(2, { do: 'terminate', pick: 0.9 }, { from: 8, to: 60 }),
+    ),
     sessions: 30,
     together: 16,
     strangers: 40,
