@@ -160,10 +160,11 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     steps: inOrder(
       every(3, fault({ call: 'list', fault: 'slow-reply', seconds: 4, times: 5 }), { to: 90 }),
-      every(2, fault({ fault: 'cdi-error', times: 3 }), { to: 90 }),
+      every(2, fault({ fault: 'cdi-error' }), { to: 90 }),
+      every(15, { do: 'kill', what: 'worker' }, { from: 20, to: 95 }),
     ),
-    sessions: 48,
-    together: 20,
+    sessions: 60,
+    together: 24,
     breaks: ['stranger'],
   },
   {
