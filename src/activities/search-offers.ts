@@ -1,6 +1,6 @@
 import type { Choice } from '../domain/attempt.ts';
+import { affords, type Spending } from '../domain/budget.ts';
 import {
-  type Candidate,
   choiceOf,
   DEFAULT_SCORE_WEIGHTS,
   type Need,
@@ -22,10 +22,17 @@ export type SearchOrder = {
   readonly blockedMachines: readonly number[];
   /** Offers that this session had already; a search scheduled by 0.1.0 names none. */
   readonly triedOffers?: readonly number[];
+  /** What the budget is bound by already; a search scheduled by 0.1.0 names none. */
+  readonly spending?: Spending;
 };
 
 export type SearchResult =
-  | { readonly kind: 'found'; readonly choices: readonly Choice[]; readonly offersSeen: number }
+  | {
+      readonly kind: 'found';
+      readonly choices: readonly Choice[];
+      readonly offersSeen: number;
+      readonly offersFit?: number;
+    }
   /** `why` counts the reasons, most frequent first, so that an empty search can be understood. */
   | { readonly kind: 'none'; readonly offersSeen: number; readonly why: string }
   | { readonly kind: 'quota'; readonly message: string }
@@ -52,10 +59,9 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
     const { candidates, rejections } = rankOffers(offers, need);
     if (candidates.length === 0)
       return { kind: 'none', offersSeen: offers.length, why: whyNone(offers.length, rejections) };
-    const choices = untriedFirst(candidates, order.triedOffers ?? [])
-      .slice(0, CHOICES_MAX)
-      .map((candidate) => choiceOf(candidate, need));
-    return { kind: 'found', choices, offersSeen: offers.length };
+    const ranked = candidates.map((candidate) => choiceOf(candidate, need));
+    const choices = shelfOf(ranked, order).slice(0, CHOICES_MAX);
+    return { kind: 'found', choices, offersSeen: offers.length, offersFit: candidates.length };
   } catch (error) {
     if (error instanceof MarketError && error.kind === 'search-quota')
       return { kind: 'quota', message: error.message };
@@ -66,12 +72,28 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
 }
 
 /**
+ * What to try, best first: what the budget carries and was not tried, then what is too dear, the least dear first,
+ * so that a refusal names it. Cut by rank alone, a small budget saw the best GPUs and none of the cheap ones.
+ *
  * Many launches at once are given the same best offers, and each machine goes to one of them: whoever comes late
  * has tried all of a shelf, and must see what stands behind it.
  */
-function untriedFirst(candidates: readonly Candidate[], tried: readonly number[]): Candidate[] {
-  const isTried = ({ offer }: Candidate): boolean => tried.includes(offer.offerId);
-  return [...candidates.filter((one) => !isTried(one)), ...candidates.filter(isTried)];
+export function shelfOf(
+  ranked: readonly Choice[],
+  { request, triedOffers = [], spending }: Pick<SearchOrder, 'request' | 'triedOffers' | 'spending'>,
+): Choice[] {
+  const tried = ranked.filter(({ offerId }) => triedOffers.includes(offerId));
+  const untried = ranked.filter(({ offerId }) => !triedOffers.includes(offerId));
+  if (spending === undefined) return [...untried, ...tried];
+  const judged = untried.map((choice) => ({
+    choice,
+    ...affords(spending, { ...choice, keepAliveMs: request.keepAliveMs }),
+  }));
+  const carried = judged.filter(({ affordable }) => affordable);
+  const tooDear = judged
+    .filter(({ affordable }) => !affordable)
+    .sort((one, other) => one.neededUsd - other.neededUsd);
+  return [...[...carried, ...tooDear].map(({ choice }) => choice), ...tried];
 }
 
 /** The query that every ask about this need shares. */

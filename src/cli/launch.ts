@@ -141,8 +141,11 @@ function endsText(status: StatusAnswer, nowMs: number): string | null {
 
 /** Why there is no READY, with what each attempt died of. */
 export function failedLines(status: StatusAnswer): string[] {
+  // One attempt's failure is the reason itself.
   const failures = status.attempts
-    .filter((attempt) => attempt.failure !== null)
+    .filter(
+      ({ failure }) => failure !== null && (status.attempts.length > 1 || failure.message !== status.reason),
+    )
     .map((attempt) => `  attempt ${attempt.attempt}, ${attempt.gpu}: ${failureText(attempt)}`);
   const outcome = status.outcome ?? 'no outcome';
   return [

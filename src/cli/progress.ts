@@ -73,7 +73,7 @@ function attemptLines(before: AttemptAnswer | undefined, now: AttemptAnswer): st
     lines.push(`${name}: the market gave no clear answer; looking for the instance by its label`);
   }
   if (before !== undefined && now.phase === 'gone' && before.phase !== 'gone') {
-    lines.push(`${name}: instance is gone`);
+    lines.push(now.instance_id === null ? `${name}: nothing was rented` : `${name}: instance is gone`);
   }
   return lines;
 }

@@ -8,7 +8,13 @@ import { z } from 'zod';
  */
 export type ServerNote = z.output<typeof noteSchema>;
 
-const noteSchema = z.object({ url: z.string(), token_file: z.string().nullable(), pid: z.int() });
+const noteSchema = z.object({
+  url: z.string(),
+  token_file: z.string().nullable(),
+  pid: z.int(),
+  /** What it runs beside it, for who looks without its settings; a server of before left none. */
+  beside: z.object({ namespace: z.string(), temporal: z.string(), market_url: z.string() }).optional(),
+});
 
 export function writeServerNote(home: string, note: ServerNote): void {
   mkdirSync(home, { recursive: true, mode: 0o700 });

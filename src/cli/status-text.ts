@@ -49,7 +49,7 @@ function headline(status: StatusAnswer, look: Look): string {
   const since =
     status.state === 'IDLE' || status.started_at === null
       ? ''
-      : pc.dim(`  since ${clock(look.nowMs - Date.parse(status.started_at))}`);
+      : pc.dim(`  launched ${clock(look.nowMs - Date.parse(status.started_at))} ago`);
   return `${pc.bold(status.session)}  ${colourState(status.state)}${since}  ${status.detail}`;
 }
 

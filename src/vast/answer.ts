@@ -72,7 +72,7 @@ export function toMarketError(answer: Answer, said: Said, tried: string): Market
   return new MarketError({
     kind: kindOf(status, said.code),
     code: said.code,
-    message: `Cannot ${tried}: Vast.ai answered ${status} (${said.code})${quote}`,
+    message: `Cannot ${tried}: Vast.ai answered ${status} (${said.code})${quote}${/[.!?…]$/.test(quote) ? '' : '.'}`,
     status,
     retryAfterMs,
   });

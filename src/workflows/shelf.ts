@@ -99,16 +99,15 @@ export class Shelf {
       timeoutMs: policy.searchTimeoutMs,
       blockedMachines: state.blockedMachines,
       triedOffers: state.attempts.map(({ choice }) => choice.offerId),
+      spending: this.#bound(Date.now()),
     });
     if (found.kind === 'quota') return failureOf('search-quota', found.message);
     if (found.kind === 'refused') return failureOf('auth', found.message);
     if (found.kind === 'found') {
       this.#choices = this.#untried(found.choices);
       if (this.#hasAffordable()) return null;
-      const cheapest = found.choices.reduce((least, choice) =>
-        choice.usdPerHour < least.usdPerHour ? choice : least,
-      );
-      if (this.#choices.length > 0) return this.#tooDear(cheapest);
+      const [first, ...others] = this.#choices;
+      if (first !== undefined) return this.#tooDear([first, ...others]);
     }
     this.#emptySearches += 1;
     const why = found.kind === 'none' ? found.why : 'every offer that fits was tried';
@@ -127,15 +126,15 @@ export class Shelf {
     return this.#choices.some((choice) => this.#carries(choice));
   }
 
-  #tooDear(cheapest: Choice): Failure {
+  #tooDear(choices: readonly [Choice, ...Choice[]]): Failure {
     const { request } = this.#rental;
-    const { neededUsd } = affords(this.#bound(Date.now()), {
-      ...cheapest,
-      keepAliveMs: request.keepAliveMs,
-    });
+    const bound = this.#bound(Date.now());
+    const needs = (choice: Choice): number =>
+      affords(bound, { ...choice, keepAliveMs: request.keepAliveMs }).neededUsd;
+    const least = choices.reduce((best, choice) => (needs(choice) < needs(best) ? choice : best));
     return failureOf(
       'budget-too-small',
-      `the cheapest, ${gpuText(cheapest)} at ${usd(cheapest.usdPerHour)}/h, needs ${usd(neededUsd)} for one keep-alive and teardown; the budget is ${usd(request.budgetUsd)}`,
+      `the least dear, ${gpuText(least)} at ${usd(least.usdPerHour)}/h, needs ${usd(needs(least))} for one keep-alive, its download and teardown; the budget is ${usd(request.budgetUsd)}`,
     );
   }
 }

@@ -75,3 +75,17 @@ test('an attempt that came and went between two looks is told whole', () => {
 test('an order that no worker has judged says so', () => {
   expect(seen([0, aStatus({ accepted: null })])[0]).toContain('as soon as a worker is there');
 });
+
+test('an attempt that rented nothing is not called an instance', () => {
+  const refused = anAttempt({
+    phase: 'gone',
+    instance_id: null,
+    failure: { kind: 'no-credit', whose: 'account', message: 'The account has no credit' },
+  });
+  expect(
+    seen(
+      [0, aStatus({ state: 'LAUNCHING', attempts: [anAttempt()] })],
+      [2, aStatus({ attempts: [refused] })],
+    ),
+  ).toContain('0:02  attempt 1: nothing was rented');
+});

@@ -98,6 +98,10 @@ test('one command brings everything up, and a session goes from launch to receip
   expect(launched.out).toMatch(/READY after/);
   expect(launched.code).toBe(0);
 
+  // Another terminal knows the home, and no ports.
+  const doctor = await runLeash(['doctor'], { env: { NO_COLOR: '1', LEASH_HOME: home } });
+  expect(doctor.out).toMatch(/ok {2}temporal\s[\s\S]*ok {2}credit/);
+
   const extended = await leash('extend', '5', '--json');
   expect(JSON.parse(extended.out)).toMatchObject({ state: 'READY' });
   expect((await leash('sessions')).out).toMatch(/default\s+READY/);
@@ -129,6 +133,7 @@ test('sessions survive a stop when they are to be left, and a kill', { timeout: 
   }
   {
     await using again = await startUp();
+    expect(again.out()).toContain('Open from before, and going on: default.');
     expect(JSON.parse((await leash('status', '--json')).out)).toMatchObject({ state: 'READY' });
     expect(await liveContracts()).toBe(1);
     process.kill(pidOfUp(), 'SIGKILL');

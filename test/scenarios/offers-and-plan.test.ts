@@ -208,6 +208,20 @@ describe('a plan', () => {
     expect((await stack.api.admin<{ reserved_usd: number }>('GET', 'budget')).body.reserved_usd).toBe(0);
   });
 
+  test('for a budget that carries only cheap GPUs is what the launch does', async () => {
+    const order = aLaunch({ session: 'thrifty', keep_alive_minutes: 45, budget_usd: 0.2 });
+    const [best] = (await plan({ keep_alive_minutes: 45 })).tiers;
+    const { first, checkpoints } = await plan({ keep_alive_minutes: 45, budget_usd: 0.2 });
+    // More offers that are too dear rank before it than a search hands over.
+    expect(best?.offers_fit).toBeGreaterThan(16);
+    expect(checkpoints.offers.affordable).toBeGreaterThan(0);
+    expect(first?.tier).not.toBe(best?.name);
+    await stack.api.launched(order);
+    const { attempts } = await stack.api.supervised('thrifty');
+    expect(attempts[0]?.tier).toBe(first?.tier);
+    await stack.books.expectAllWell(await stack.api.destroyed('thrifty'));
+  });
+
   test('refuses what a launch refuses, with the same words', async () => {
     const wrong = { budget_usd: 900, keep_alive_minutes: -1, gpus: 2 };
     const [launched, planned] = await Promise.all([

@@ -6,6 +6,7 @@ import { type Installation, openInstallation } from '../../installation.ts';
 import { printJson, printLines } from '../call-options.ts';
 import { settle } from '../compose.ts';
 import { EXIT } from '../exit-code.ts';
+import { readServerNote, type ServerNote } from '../server-note.ts';
 import { findTarget } from '../target.ts';
 import { checkAuthority } from './authority.ts';
 import { broken, type Check, reason, warning } from './check.ts';
@@ -39,14 +40,15 @@ async function checkAll({ url, version }: DoctorOptions): Promise<Check[]> {
   const { config, home, namespace } = settled;
   const installation = installationOf(config, home);
   const owner = installation?.owner ?? null;
-  const market = marketOf(settled);
+  const beside = besideOf(settled);
+  const market = marketOf(settled, beside);
   const { checks: ofMarket, accountId } =
     market === null ? { checks: [noMarket(home)], accountId: null } : await checkMarket(market, owner);
   const binding =
     owner === null || market === null || accountId === null
       ? null
       : { owner, apiUrl: market.apiUrl, accountId };
-  const address = config.TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LEASH_TEMPORAL_PORT}`;
+  const address = config.TEMPORAL_ADDRESS ?? beside?.temporal ?? `127.0.0.1:${config.LEASH_TEMPORAL_PORT}`;
   return [
     ...checkMachine(home),
     checkAuthority({ home, caDir: config.LEASH_CA_DIR, isOn: config.LEASH_INSTANCE_TLS }),
@@ -67,13 +69,23 @@ function installationOf(config: Config, home: string): Installation | null {
   }
 }
 
-function marketOf({ config, isSimulated, home }: ReturnType<typeof settle>) {
+/** What `leash up` of this home runs, whose ports this terminal need not know; null when it runs another installation. */
+function besideOf({ config, namespace }: ReturnType<typeof settle>): ServerNote['beside'] | null {
+  const beside = readServerNote(config.LEASH_HOME)?.beside;
+  return beside?.namespace === namespace ? beside : null;
+}
+
+function marketOf(
+  { config, isSimulated, home }: ReturnType<typeof settle>,
+  beside: ServerNote['beside'] | null,
+) {
   const rateScale = config.LEASH_RATE_SCALE;
   if (!isSimulated) return { apiUrl: config.VASTAI_API_URL, apiKey: config.VASTAI_API_KEY ?? '', rateScale };
   const keyFile = join(home, 'simulator-key');
   if (!existsSync(keyFile)) return null;
   const apiKey = readFileSync(keyFile, 'utf8').trim();
-  return { apiUrl: `http://127.0.0.1:${config.LEASH_SIMULATOR_PORT}`, apiKey, rateScale };
+  const apiUrl = beside?.market_url ?? `http://127.0.0.1:${config.LEASH_SIMULATOR_PORT}`;
+  return { apiUrl, apiKey, rateScale };
 }
 
 function noMarket(home: string): Check {

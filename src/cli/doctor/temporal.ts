@@ -31,7 +31,8 @@ export async function checkTemporal(
       await close();
     }
   } catch (error) {
-    const remedy = 'Start it (leash up brings one), or set TEMPORAL_ADDRESS to where it is.';
+    const remedy =
+      'Where it does run, name its address here as there: TEMPORAL_ADDRESS, or LEASH_TEMPORAL_PORT.';
     return [broken('temporal', reason(error), remedy)];
   }
 }

@@ -23,7 +23,8 @@ export async function endSessions(sessions: Sessions, { timeoutMs, print }: Endi
   return names.filter((_, at) => ended[at] !== true);
 }
 
-async function openSessions(sessions: Sessions): Promise<string[]> {
+/** Names of the sessions that are open, each once. */
+export async function openSessions(sessions: Sessions): Promise<string[]> {
   const names: string[] = [];
   let after: string | null = null;
   do {

@@ -6,11 +6,12 @@ import { compose, type Running, settle } from '../compose.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { watchInterrupts } from '../interrupts.ts';
 import { openLiveLine } from '../live-line.ts';
-import { removeServerNote, writeServerNote } from '../server-note.ts';
+import { removeServerNote, type ServerNote, writeServerNote } from '../server-note.ts';
 import type { UpOptions } from '../up.ts';
-import { endSessions } from './end-sessions.ts';
+import { endSessions, openSessions } from './end-sessions.ts';
 import { tokenFileOf, unendedLines, upLines } from './screen.ts';
 
+type Settled = ReturnType<typeof settle>;
 type End = { readonly kind: 'asked' } | { readonly kind: 'died'; readonly trouble: Trouble };
 
 /** Runs everything until it is told to end or a part dies. Returns the exit code. */
@@ -18,26 +19,35 @@ export async function up(options: UpOptions): Promise<number> {
   using interrupts = watchInterrupts();
   const startedMs = Date.now();
   const settled = settle({ environment: process.env });
-  const running = await orLeaveAtOnce(interrupts.second, start(options, settled));
+  const running = await orLeaveAtOnce(settled, interrupts.second, start(options, settled));
   const noteHome = settled.config.LEASH_HOME;
-  writeServerNote(noteHome, { url: running.apiUrl, token_file: tokenFileOf(running), pid: process.pid });
-  printLines(upLines(running, { tookMs: Date.now() - startedMs, logFile: logFile(settled.home) }));
+  writeServerNote(noteHome, noteOf(running));
+  const tookMs = Date.now() - startedMs;
+  // What cannot be listed yet is no reason not to start.
+  const open = await openSessions(running.sessions).catch(() => []);
+  printLines(upLines(running, { tookMs, logFile: logFile(settled.home), open }));
 
   const end = await Promise.race([
     interrupts.first.then((): End => ({ kind: 'asked' })),
     running.died.then((trouble): End => ({ kind: 'died', trouble })),
   ]);
   if (end.kind === 'died') reportDeath(end.trouble);
-  const left = await orLeaveAtOnce(interrupts.second, endOpenSessions(running, end));
+  const left = await orLeaveAtOnce(settled, interrupts.second, endOpenSessions(running, end));
   printLines(['Stopping.']);
-  const troubles = await orLeaveAtOnce(interrupts.second, running.stop());
+  const troubles = await orLeaveAtOnce(settled, interrupts.second, running.stop());
   removeServerNote(noteHome);
   for (const { part, why } of troubles) process.stderr.write(`The ${part}: ${why}\n`);
-  if (left.length > 0) printLines(unendedLines(left));
+  if (left.length > 0) printLines(unendedLines(left, guardMinutesOf(settled)));
   return end.kind === 'asked' && left.length === 0 ? EXIT.done : EXIT.failed;
 }
 
-async function start(options: UpOptions, settled: ReturnType<typeof settle>): Promise<Running> {
+function noteOf(running: Running): ServerNote {
+  const { apiUrl, temporal, market } = running;
+  const beside = { namespace: temporal.namespace, temporal: temporal.address, market_url: market.url };
+  return { url: apiUrl, token_file: tokenFileOf(running), pid: process.pid, beside };
+}
+
+async function start(options: UpOptions, settled: Settled): Promise<Running> {
   const line = openLiveLine();
   const startedMs = Date.now();
   const screen = { print: line.print };
@@ -83,9 +93,14 @@ function reportDeath({ part, why }: Trouble): void {
   process.stderr.write(`${pc.red(`The ${part} ended by itself:`)} ${why}\n`);
 }
 
-async function orLeaveAtOnce<T>(second: Promise<void>, work: Promise<T>): Promise<T> {
+/** The simulated market ends with the program: no guard runs on in it. */
+function guardMinutesOf({ config, isSimulated }: Settled): number {
+  return isSimulated ? 0 : config.LEASH_GUARD_MINUTES;
+}
+
+async function orLeaveAtOnce<T>(settled: Settled, second: Promise<void>, work: Promise<T>): Promise<T> {
   const isLeaving = await Promise.race([second.then(() => true), work.then(() => false)]);
   if (!isLeaving) return work;
-  printLines(unendedLines([]));
+  printLines(unendedLines([], guardMinutesOf(settled)));
   process.exit(EXIT.interrupted);
 }

@@ -4,7 +4,10 @@ import type { Running } from '../compose.ts';
 import { facts } from '../text.ts';
 
 /** The one screen of `leash up`: which market, where everything is, what to try. */
-export function upLines(running: Running, more: { tookMs: number; logFile: string }): string[] {
+export function upLines(
+  running: Running,
+  more: { tookMs: number; logFile: string; open: readonly string[] },
+): string[] {
   const { apiUrl, temporal, installation } = running;
   const tokenFile = tokenFileOf(running);
   const bearer = tokenFile === null ? '$ADMIN_TOKEN' : `$(cat ${shown(tokenFile)})`;
@@ -20,6 +23,7 @@ export function upLines(running: Running, more: { tookMs: number; logFile: strin
       ['log', shown(more.logFile)],
     ]),
     '',
+    ...(more.open.length === 0 ? [] : [`Open from before, and going on: ${more.open.join(', ')}.`, '']),
     `Up after ${(more.tookMs / 1_000).toFixed(1)} s. Try in another terminal:`,
     '  npx leash launch        rent a GPU and wait until its model is READY',
     '  npx leash status        where it stands, what it costs, what ends it',
@@ -36,13 +40,18 @@ export function tokenFileOf({ installation }: Pick<Running, 'installation'>): st
 }
 
 /** What becomes of sessions that the program left behind. */
-export function unendedLines(names: readonly string[]): string[] {
+export function unendedLines(names: readonly string[], guardMinutes: number): string[] {
   return [
     names.length === 0
       ? 'Left at once. Sessions that were open still are.'
       : `Not seen to end in time: ${names.join(', ')}.`,
     "They are in Temporal's database: the next start goes on with their teardown, and its reaper ends whatever",
     'no session claims. Until then their instances go on, and go on costing.',
+    ...(guardMinutes === 0
+      ? []
+      : [
+          `Without a next start the guard in each instance ends it, ${guardMinutes} minutes after it last heard of us.`,
+        ]),
   ];
 }
 

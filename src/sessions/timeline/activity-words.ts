@@ -48,11 +48,14 @@ const TELLERS: Record<string, (result: Result) => Told | null> = {
     kind === 'ok'
       ? { kind: 'step', title: `The account has ${dollars(creditUsd)} of credit` }
       : { kind: 'failed', title: text(message) ?? `The account has ${dollars(creditUsd)} of credit` },
-  searchOffers: ({ kind, choices, offersSeen, why, message }) =>
+  searchOffers: ({ kind, choices, offersSeen, offersFit, why, message }) =>
     kind === 'found' && Array.isArray(choices)
       ? {
           kind: 'step',
-          title: `${choices.length} of ${String(offersSeen)} offers fit`,
+          title:
+            offersFit === undefined
+              ? `${choices.length} offers to try, of ${String(offersSeen)}`
+              : `${String(offersFit)} of ${String(offersSeen)} offers fit`,
           detail: bestOf(choices[0]),
         }
       : { kind: 'failed', title: 'No offer was found', detail: text(why) ?? text(message) },

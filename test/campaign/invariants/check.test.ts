@@ -233,6 +233,18 @@ describe('lies', () => {
       { sessions: [aSession({ firstReceipt: aReceipt({ final: false, instances: [] }) })] },
       /^lie: its receipt does not know contract 501/,
     ));
+  test('not a receipt that awaits the charges of what was never listed', () =>
+    kept({
+      contracts: [aContract({ listed_at: null })],
+      strangersBefore: [],
+      sessions: [
+        aSession({
+          status: aStatus({
+            receipt: aReceipt({ final: false, usd: { gpu: 0, storage: 0, bandwidth: 0, total: 0 } }),
+          }),
+        }),
+      ],
+    }));
   test('a final receipt is more than 1 % from the books', () =>
     broken(
       {

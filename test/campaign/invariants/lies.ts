@@ -115,6 +115,8 @@ function againstMoney(
     : Math.max(chargedUsd * 0.01, fiveSecondsUsd) + trafficUsd + ROUNDING_USD;
   // What ended without its session's own word, or was rented before a reset, the audit adds when it makes it final.
   if (!receipt.final && (receipt.outcome === 'terminated' || wasReset(records, session))) return [];
+  // How long one ran that was never listed is known by its charges alone.
+  if (!receipt.final && contracts.some(({ listed_at }) => listed_at === null)) return [];
   if (apartUsd <= allowedUsd) return [];
   return [
     `(${receipt.final ? 'final' : 'not final'}) says $${receipt.usd.total.toFixed(4)}, and the books $${chargedUsd.toFixed(4)}`,
