@@ -102,14 +102,20 @@ describe.concurrent('with `replace`', () => {
 test('a bid that is outbid when the budget carries no other ends, and rents no more', async () => {
   const { api, books } = stack;
   const session = 'poor';
-  const plan = await api.admin<{ first: { needed_usd: number } }>('POST', 'plan', {
+  type Offer = { machine_id: number; needed_usd: number };
+  const plan = await api.admin<{ first: Offer; offers: Offer[] }>('POST', 'plan', {
     interruptible: true,
     keep_alive_minutes: 10,
   });
-  // Enough for the first, and nothing of a second download.
-  const budget = Math.ceil(plan.body.first.needed_usd * 1.02 * 1e4) / 1e4;
+  const { first, offers } = plan.body;
+  // Enough for the first, and nothing of a second download; no cheaper machine is allowed.
+  const budget = Math.ceil(first.needed_usd * 1.02 * 1e4) / 1e4;
+  const dearer = offers.filter(({ needed_usd }) => needed_usd >= first.needed_usd);
+  const machines = [...new Set([first, ...dearer].map(({ machine_id }) => machine_id))];
+  expect(machines.length).toBeGreaterThan(1);
   await inject(session, { fault: 'outbid', seconds: 4 });
-  await api.launched(aLaunch({ session, interruptible: true, replace: true, budget_usd: budget }));
+  const order = { interruptible: true, replace: true, budget_usd: budget, keep_alive_minutes: 10, machines };
+  await api.launched(aLaunch({ session, ...order }));
   await api.ready(session);
   const receipt = await api.ended(session);
   expect(receipt).toMatchObject({ outcome: 'over-budget', reason: expect.stringMatching(/the budget is/) });

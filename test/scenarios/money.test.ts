@@ -88,10 +88,10 @@ test('a session ends over budget in time, inside its budget by the provider’s 
 test('a budget that carries no offer for one keep-alive is said to be too small, and nothing is rented', async () => {
   await using stack = await startStack();
   const { api, books } = stack;
-  await api.launched(aLaunch({ budget_usd: 0.02 }));
+  await api.launched(aLaunch({ budget_usd: 0.01, keep_alive_minutes: 45 }));
   const receipt = await api.ended('default');
   expect(receipt.outcome).toBe('over-budget');
-  expect(receipt.reason).toMatch(/\$0\.02/);
+  expect(receipt.reason).toMatch(/the budget is \$0\.0100/);
   expect(await books.ours()).toEqual([]);
 });
 
