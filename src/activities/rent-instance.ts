@@ -50,11 +50,9 @@ export function rentInstance(deps: Deps, order: RentOrder): Promise<RentResult> 
 
 async function lookThenRent(deps: Deps, order: RentOrder): Promise<RentResult> {
   const deadlineMs = Date.now() + SEND_DEADLINE_MS;
-  const found = await deps.vast.listInstances(
-    { label: order.label },
-    { deadlineMs, signal: cancellationSignal() },
-  );
-  const adopted = found.find((instance) => labelsOf(instance).includes(order.label));
+  // In the whole list: a label that was changed in the console is in the environment still, which no filter sees.
+  const { instances } = await deps.instances.look(Date.now());
+  const adopted = instances.find((instance) => labelsOf(instance).includes(order.label));
   if (adopted !== undefined) {
     return {
       kind: 'created',

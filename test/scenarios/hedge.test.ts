@@ -18,18 +18,29 @@ const readyOnAnother =
   ({ state, instance_id }: StatusAnswer) =>
     state === 'READY' && instance_id !== first.instance_id;
 
+/** The first of these hedged sessions of which both hosts were rented. */
+async function bothStarted(names: readonly string[]) {
+  for (const session of names) {
+    await stack.api.launched(aLaunch({ session, hedge: 2 }));
+    await stack.api.ready(session);
+    const contracts = await stack.books.ours(session);
+    if (contracts.length === 2) return { session, contracts };
+    await stack.api.destroyed(session);
+  }
+  throw new Error('No hedge rented two hosts.');
+}
+
 describe.concurrent('a hedge', () => {
   test('whose hosts both start keeps one; the other is destroyed, and paid for to the cent', async () => {
     const { api, books } = stack;
-    await api.launched(aLaunch({ session: 'both', hedge: 2 }));
-    const ready = await api.supervised('both');
-    const contracts = await books.ours('both');
-    expect(contracts).toHaveLength(2);
+    // On a busy machine the first can be READY before the second was ordered: then nothing was to be kept or given back.
+    const { session, contracts } = await bothStarted(['both', 'both-2', 'both-3', 'both-4']);
+    const ready = await api.supervised(session);
     for (const { id } of contracts) if (id !== ready.instance_id) await books.awaitGone(id, 30_000);
-    expect((await api.status('both')).state).toBe('READY');
-    const receipt = await api.destroyed('both');
+    expect((await api.status(session)).state).toBe('READY');
+    const receipt = await api.destroyed(session);
     expect(receipt.instances.every(({ usd }) => usd.total > 0)).toBe(true);
-    await books.expectNoneAlive('both');
+    await books.expectNoneAlive(session);
     await books.expectReceiptAgrees(receipt, { trafficShare: 1 });
     await books.expectStrangersUntouched();
   });
@@ -42,7 +53,7 @@ describe.concurrent('a hedge', () => {
     for (const fault of faults) await inject(session, { fault });
     await api.launched(aLaunch({ session, hedge: 2 }));
     const ready = await api.supervised(session);
-    const failed = ready.attempts.filter(({ failure }) => failure !== null);
+    const failed = ready.attempts.filter(({ failure }) => failure?.whose === 'host');
     expect(failed.map(({ machine_id }) => machine_id)).not.toContain(ready.machine_id);
     const receipt = await api.destroyed(session);
     expect(receipt.outcome).toBe('completed');

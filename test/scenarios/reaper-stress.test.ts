@@ -121,8 +121,10 @@ test('a label changed in the console is put back, and stopped instances and volu
   expect((await books.ours('open'))[0]).toMatchObject({ id: contract?.id, label: contract?.label });
   const { client, close } = await connectClient(stack.temporal);
   await client.schedule.getHandle('reap-orphans-report').trigger().finally(close);
-  await eventually('the day’s report tells of it', () =>
-    stack.log.some((line) => line.includes('report: goes on billing') && line.includes(String(idle))),
+  await eventually(
+    'the day’s report tells of it',
+    () => stack.log.some((line) => line.includes('report: goes on billing') && line.includes(String(idle))),
+    90_000,
   );
   await books.expectReceiptAgrees(await api.destroyed('open'));
 });
