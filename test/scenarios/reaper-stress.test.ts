@@ -100,7 +100,8 @@ test('a list that fails on any page, for ever, destroys nothing', async () => {
 });
 
 test('a label changed in the console is put back, and stopped instances and volumes that bill are told of', async () => {
-  await using stack = await startStack({ settings });
+  await using stack = await startStack({ settings, worker: 'none' });
+  const worker = await stack.workerProcess();
   const { api, books, market } = stack;
   await api.launched(aLaunch({ session: 'open' }));
   await api.ready('open');
@@ -123,8 +124,11 @@ test('a label changed in the console is put back, and stopped instances and volu
   await client.schedule.getHandle('reap-orphans-report').trigger().finally(close);
   await eventually(
     'the day’s report tells of it',
-    () => stack.log.some((line) => line.includes('report: goes on billing') && line.includes(String(idle))),
-    90_000,
+    () => {
+      const lines = worker.output().split('\n');
+      return lines.some((line) => line.includes('report: goes on billing') && line.includes(String(idle)));
+    },
+    60_000,
   );
   await books.expectReceiptAgrees(await api.destroyed('open'));
 });

@@ -46,7 +46,7 @@ export type Stack = AsyncDisposable & {
   readonly temporal: { readonly address: string; readonly namespace: string };
   /** What a process of this installation is started with. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Every line logged in this process so far. */
+  /** Every line of its own logged in this process; workflows of all stacks write to the first stack's. */
   readonly log: readonly string[];
   /** What labels of this session begin with, for faults that shall meet it alone. */
   labelPrefix(session: string): string;
