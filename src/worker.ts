@@ -69,82 +69,73 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     issues: true,
   });
   const metrics = observeWorker(logger, { withProcess: deps.isAlone === true });
+  // Whatever stops it, a start that fails or an order: workers that went on polling would take tasks and fail them.
+  await using closing = new AsyncDisposableStack();
   const vast = connectMarket(config, metrics);
+  closing.defer(() => vast.close());
   const archive = openArchive({
     owner: installation.owner,
     home: installation.home,
     databaseUrl: config.LEASH_DATABASE_URL,
   });
+  closing.defer(() => archive.close());
   const { client, connection, close } = await connectClient(deps);
+  closing.defer(close);
   const native = await connectWorker(deps);
+  closing.defer(() => native.close());
+  await ensureNamespace(connection, client.options.namespace);
+  const binding = await readBinding(vast, config, installation);
+  await checkBinding(client, installation, binding);
+  const open = {
+    temporal: client,
+    vast,
+    archive,
+    installation,
+    binding,
+    limitUsd: config.VASTAI_BUDGET_LIMIT,
+    period: config.VASTAI_BUDGET_PERIOD,
+  };
+  const ledger = new LedgerCaller({
+    temporal: client,
+    owner: installation.owner,
+    reopen: () => openLedger(open),
+  });
   const stopPulse = new AbortController();
-  try {
-    await ensureNamespace(connection, client.options.namespace);
-    const binding = await readBinding(vast, config, installation);
-    await checkBinding(client, installation, binding);
-    const open = {
-      temporal: client,
-      vast,
-      archive,
-      installation,
-      binding,
-      limitUsd: config.VASTAI_BUDGET_LIMIT,
-      period: config.VASTAI_BUDGET_PERIOD,
-    };
-    const ledger = new LedgerCaller({
-      temporal: client,
-      owner: installation.owner,
-      reopen: () => openLedger(open),
-    });
-    const activities = createActivities({
-      vast,
-      marketUrl: config.VASTAI_API_URL,
-      instances: new InstanceBoard(vast),
-      destroys: new DestroyBoard(vast),
-      offers: new OfferBoard(vast),
-      ledger,
-      temporal: client,
-      archive,
-      installation,
-      authority,
-      secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
-      scoreWeights: config.LEASH_SCORE_WEIGHTS,
-      temporalHeardAtMs: takePulse(client, stopPulse.signal),
-    });
-    const workers = await createWorkers({
-      config,
-      native: native.connection,
-      namespace: client.options.namespace,
-      activities,
-      metrics,
-    });
-    const runs = workers.map((worker) => worker.run());
-    const failed = Promise.race(runs).then(() => new Promise<never>(() => undefined));
-    failed.catch(() => undefined);
-    await Promise.race([openLedger(open), failed]);
-    await ensureSchedules(client, config, installation);
-    logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
-    return {
-      failed,
-      metrics,
-      stop: async () => {
-        stopPulse.abort();
-        for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-        await Promise.allSettled(runs);
-        await native.close();
-        await close();
-        await vast.close();
-        await archive.close();
-      },
-    };
-  } catch (error) {
-    stopPulse.abort();
-    await native.close().catch(() => undefined);
-    await close();
-    await vast.close();
-    await archive.close();
-    throw error;
-  }
+  closing.defer(() => stopPulse.abort());
+  const activities = createActivities({
+    vast,
+    marketUrl: config.VASTAI_API_URL,
+    instances: new InstanceBoard(vast),
+    destroys: new DestroyBoard(vast),
+    offers: new OfferBoard(vast),
+    ledger,
+    temporal: client,
+    archive,
+    installation,
+    authority,
+    secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
+    scoreWeights: config.LEASH_SCORE_WEIGHTS,
+    temporalHeardAtMs: takePulse(client, stopPulse.signal),
+  });
+  const workers = await createWorkers({
+    config,
+    native: native.connection,
+    namespace: client.options.namespace,
+    activities,
+    metrics,
+  });
+  const runs = workers.map((worker) => worker.run());
+  closing.defer(async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.allSettled(runs);
+  });
+  const failed = Promise.race(runs).then(() => new Promise<never>(() => undefined));
+  failed.catch(() => undefined);
+  await Promise.race([openLedger(open), failed]);
+  await ensureSchedules(client, config, installation);
+  logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
+  const running = closing.move();
+  return { failed, metrics, stop: () => running.disposeAsync() };
 }
 
 type Made = {
@@ -310,9 +301,12 @@ async function main(): Promise<void> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-  await Promise.race([stopped, worker.failed]);
-  await worker.stop();
-  await probes?.close();
+  try {
+    await Promise.race([stopped, worker.failed]);
+  } finally {
+    await worker.stop();
+    await probes?.close();
+  }
 }
 
 /** Null where no port was asked for. */

@@ -13,6 +13,8 @@ export type RunRecords = {
   readonly endedAtMs: number;
   /** The provider's books, in epoch seconds: every contract ever. */
   readonly contracts: readonly ContractRecord[];
+  /** Ids of contracts that end under a label that somebody gave them in the console: so do their charges. */
+  readonly renamedIds: readonly number[];
   /** The books before the first launch: all of it is other people's. */
   readonly strangersBefore: readonly ContractRecord[];
   readonly sessions: readonly SessionRecord[];

@@ -96,10 +96,14 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
     const netFailures = await runNets(stack);
     say('reaper and audit have run; checking');
     const sessions = await finalStatuses(stack, air.records);
-    const contracts = (await stack.market.contracts()).map((contract) => ({
+    const asBooked = await stack.market.contracts();
+    const contracts = asBooked.map((contract) => ({
       ...contract,
       label: mischief.renamed.get(contract.id) ?? contract.label,
     }));
+    const renamedIds = asBooked
+      .filter(({ id, label }) => mischief.renamed.has(id) && label !== mischief.renamed.get(id))
+      .map(({ id }) => id);
     const endedAtMs = Date.now();
     const { replayed, ...checked } = await checkHistories(stack.client, options.replayWith);
     await fault.read();
@@ -109,6 +113,7 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
       owner: stack.owner,
       endedAtMs,
       contracts,
+      renamedIds,
       strangersBefore,
       sessions,
       runs: checked.runs,

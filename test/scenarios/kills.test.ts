@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { connectClient } from '../../src/temporal/connection.ts';
 import { startEmbeddedTemporal } from '../../src/temporal/embedded-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { aLaunch, startStack } from '../support/stack.ts';
@@ -29,6 +30,20 @@ describe.concurrent('processes are killed, and sessions go on', () => {
       expect(await books.ours(session)).toHaveLength(1);
       await books.expectAllWell(await api.destroyed(session));
     }
+  });
+
+  test('a worker that cannot open its ledger ends, and takes no task with it', async () => {
+    await using stack = await startStack();
+    await stack.stopWorker();
+    const { client, close } = await connectClient(stack.temporal);
+    const workflowId = `ledger/${stack.owner}`;
+    const { memo } = await client.workflow.getHandle(workflowId).describe();
+    await client.workflow.getHandle(workflowId).terminate();
+    // Another workflow has the ledger's name, and answers nothing.
+    await client.workflow
+      .start('not-the-ledger', { workflowId, taskQueue: 'nobody', ...(memo && { memo }) })
+      .finally(close);
+    await expect(stack.workerProcess()).rejects.toThrow(/It ended/);
   });
 
   // A dead create is known by its time-out, 90 s: it must never be taken for refused before.

@@ -245,6 +245,17 @@ describe('lies', () => {
         }),
       ],
     }));
+  test('not a receipt without what its own guard ended unseen, until it is final', () => {
+    const nothing = { instances: [], usd: { gpu: 0, storage: 0, bandwidth: 0, total: 0 } };
+    const given = (final: boolean) => ({
+      contracts: [aContract({ destroyed_by: 'instance' })],
+      strangersBefore: [],
+      sessions: [aSession({ status: aStatus({ receipt: aReceipt({ ...nothing, final }) }) })],
+    });
+    kept(given(false));
+    broken(given(true), /^lie: its receipt does not know contract 501/);
+    kept({ ...given(true), renamedIds: [501] });
+  });
   test('a final receipt is more than 1 % from the books', () =>
     broken(
       {

@@ -85,8 +85,10 @@ function mustKnow(
   contract: OurContract,
   receipt: ReceiptAnswer,
 ): boolean {
-  if (receipt.final) return true;
+  if (receipt.final) return !records.renamedIds.includes(contract.id);
   if (receipt.outcome === 'terminated') return false;
+  // Its own guard ended it while nothing of ours looked.
+  if (contract.destroyed_by === 'instance') return false;
   if (wasReset(records, run.session)) return false;
   const hasBeenListed =
     contract.listed_at !== null && contract.listed_at < contract.created_at + records.timing.settleMs / 1_000;
@@ -100,9 +102,12 @@ function wasReset({ hands }: RunRecords, session: string): boolean {
 /** Within 1 % or five seconds of each contract's price; the last traffic is known once the receipt is final. */
 function againstMoney(
   records: RunRecords,
-  { contracts, session }: RunBooks,
+  { contracts: all, session }: RunBooks,
   receipt: ReceiptAnswer,
 ): string[] {
+  const isNamed = ({ id }: OurContract) => receipt.instances.some(({ instance_id }) => instance_id === id);
+  // What was charged under another label than ours is known to those alone who had seen the instance before.
+  const contracts = all.filter((contract) => isNamed(contract) || !records.renamedIds.includes(contract.id));
   const chargedUsd = contracts.reduce((sum, { usd }) => sum + usd.total, 0);
   const apartUsd = Math.abs(chargedUsd - receipt.usd.total);
   const fiveSecondsUsd = receipt.attempts.reduce(
@@ -116,7 +121,9 @@ function againstMoney(
   // What ended without its session's own word, or was rented before a reset, the audit adds when it makes it final.
   if (!receipt.final && (receipt.outcome === 'terminated' || wasReset(records, session))) return [];
   // How long one ran that was never listed is known by its charges alone.
-  if (!receipt.final && contracts.some(({ listed_at }) => listed_at === null)) return [];
+  const isUnseen = (contract: OurContract) =>
+    contract.listed_at === null || (contract.destroyed_by === 'instance' && !isNamed(contract));
+  if (!receipt.final && contracts.some(isUnseen)) return [];
   if (apartUsd <= allowedUsd) return [];
   return [
     `(${receipt.final ? 'final' : 'not final'}) says $${receipt.usd.total.toFixed(4)}, and the books $${chargedUsd.toFixed(4)}`,

@@ -156,6 +156,7 @@ export function records(set: Partial<RunRecords> = {}): RunRecords {
     owner: OWNER,
     endedAtMs: (START + 300) * 1_000,
     contracts: [stranger, aContract()],
+    renamedIds: [],
     strangersBefore: [stranger],
     sessions: [aSession()],
     runs: [aLife()],
