@@ -1,12 +1,12 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { classifyCreateRefusal } from '../domain/failure.ts';
-import { labelsOf } from '../domain/instance.ts';
 import { parseLabel } from '../domain/label.ts';
 import type { CreateResult } from '../domain/market.ts';
 import type { GuardTerms } from '../vllm/guard-script.ts';
 import { composeLaunch } from '../vllm/launch-script.ts';
 import { noteAnsweredUpdate, spendGrantUpdate } from '../workflows/messages.ts';
 import type { Deps } from './deps.ts';
+import { hasLabel } from './instance-facts.ts';
 import { whileBeating } from './watching.ts';
 
 /** One create, fully described; what is secret is added here, where it stays. */
@@ -52,7 +52,7 @@ async function lookThenRent(deps: Deps, order: RentOrder): Promise<RentResult> {
   const deadlineMs = Date.now() + SEND_DEADLINE_MS;
   // In the whole list: a label that was changed in the console is in the environment still, which no filter sees.
   const { instances } = await deps.instances.look(Date.now());
-  const adopted = instances.find((instance) => labelsOf(instance).includes(order.label));
+  const adopted = instances.find((instance) => hasLabel(instance, order.label));
   if (adopted !== undefined) {
     return {
       kind: 'created',

@@ -1,8 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { makeRun } from '../domain/label.ts';
-import { sessionWorkflowId, TASK_QUEUES } from '../workflows/ids.ts';
-import { firstMemo, SEARCH_ATTRIBUTES, type SessionInput } from '../workflows/messages.ts';
+import { type SessionInput, sessionStart } from '../workflows/messages.ts';
 import type { Deps } from './deps.ts';
 
 export type StartOrder = Pick<SessionInput, 'session' | 'request' | 'policy'>;
@@ -16,18 +15,7 @@ export async function startSession(deps: Deps, order: StartOrder): Promise<Start
   const input: SessionInput = { ...order, owner, run: makeRun((below) => randomInt(below)) };
   try {
     await deps.temporal.withDeadline(Date.now() + CALL_MS, () =>
-      deps.temporal.workflow.start('gpuSession', {
-        workflowId: sessionWorkflowId(order.session),
-        taskQueue: TASK_QUEUES.sessions,
-        args: [input],
-        workflowIdConflictPolicy: 'FAIL',
-        memo: firstMemo(input, Date.now()),
-        typedSearchAttributes: [
-          { key: SEARCH_ATTRIBUTES.state, value: 'SEARCHING' },
-          { key: SEARCH_ATTRIBUTES.owner, value: owner },
-        ],
-        staticSummary: `${order.request.model}, up to $${order.request.budgetUsd}, by business hours`,
-      }),
+      deps.temporal.workflow.start('gpuSession', sessionStart(input, ', by business hours')),
     );
     return { kind: 'launched' };
   } catch (error) {

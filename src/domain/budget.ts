@@ -61,3 +61,8 @@ export function budgetLastsMs(budgetUsd: number, usdPerHour: number): number {
 export function usd(amount: number): string {
   return `$${Math.abs(amount) < 0.1 && amount !== 0 ? amount.toFixed(4) : amount.toFixed(2)}`;
 }
+
+/** Amounts as `0.12 USD`: Temporal's Web UI sets what stands between two dollar signs as a formula. */
+export function forWebUi(text: string): string {
+  return text.replaceAll(/\$(\d[\d.,]*\d|\d)/g, '$1 USD');
+}

@@ -6,15 +6,13 @@ import { policyOf } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import type { SessionRequest, SessionView } from '../domain/session.ts';
 import { withDeadline } from '../temporal/connection.ts';
-import { sessionWorkflowId, TASK_QUEUES } from '../workflows/ids.ts';
 import {
-  firstMemo,
   type MemoRequest,
   type OpenAnswer,
   openUpdate,
-  SEARCH_ATTRIBUTES,
   type SessionInput,
   type SessionMemo,
+  sessionStart,
   toMemoRequest,
 } from '../workflows/messages.ts';
 import type { Context } from './context.ts';
@@ -49,18 +47,7 @@ export async function launchSession(context: Context, order: LaunchOrder): Promi
 
 async function start(context: Context, order: LaunchOrder): Promise<Launched> {
   const input = inputOf(context, order);
-  const startWorkflowOperation = new WithStartWorkflowOperation('gpuSession', {
-    workflowId: sessionWorkflowId(order.session),
-    taskQueue: TASK_QUEUES.sessions,
-    args: [input],
-    workflowIdConflictPolicy: 'FAIL',
-    memo: firstMemo(input, Date.now()),
-    typedSearchAttributes: [
-      { key: SEARCH_ATTRIBUTES.state, value: 'SEARCHING' },
-      { key: SEARCH_ATTRIBUTES.owner, value: input.owner },
-    ],
-    staticSummary: `${order.request.model}, up to $${order.request.budgetUsd}`,
-  });
+  const startWorkflowOperation = new WithStartWorkflowOperation('gpuSession', sessionStart(input));
   // A constant id would be answered from a closed run, and start nothing.
   const updateId = order.idempotencyKey ?? randomUUID();
   try {

@@ -1,6 +1,6 @@
 import { log, setCurrentDetails } from '@temporalio/workflow';
 import type { AuditFindings, AuditMemory } from '../activities/audit.ts';
-import { usd } from '../domain/budget.ts';
+import { forWebUi, usd } from '../domain/budget.ts';
 import { destroy, long } from './policies.ts';
 
 export type AuditInput = {
@@ -49,7 +49,7 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
     suspects: verdicts.filter(({ action }) => action === 'report').map(({ instanceId }) => instanceId),
     goneIds: [...findings.goneIds, ...gone].slice(-GONE_IDS_KEPT),
   };
-  setCurrentDetails(story(report));
+  setCurrentDetails(forWebUi(story(report)));
   log.info('compared the books with the charges', {
     chargedUsd: report.chargedUsd,
     contracts: report.contracts,

@@ -6,7 +6,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { usd } from '../domain/budget.ts';
+import { forWebUi, usd } from '../domain/budget.ts';
 import { projectedBreachMs, withAlerts, withoutPassedAlerts } from '../domain/budget-outlook.ts';
 import {
   callOff,
@@ -127,10 +127,12 @@ function describeLedger(ledger: LedgerState): void {
     ({ percent, atMs }) => `- ${percent} % reached at ${new Date(atMs).toISOString()}`,
   );
   setCurrentDetails(
-    [
-      `**${usd(spentUsd)} spent, ${usd(reservedUsd)} reserved of ${usd(limitUsd)}** (period: ${ledger.period})`,
-      ...alerts,
-      ...lines,
-    ].join('\n\n'),
+    forWebUi(
+      [
+        `**${usd(spentUsd)} spent, ${usd(reservedUsd)} reserved of ${usd(limitUsd)}** (period: ${ledger.period})`,
+        ...alerts,
+        ...lines,
+      ].join('\n\n'),
+    ),
   );
 }

@@ -15,6 +15,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { ProblemKind } from '../domain/problem.ts';
 import type { BudgetNumbers, SessionRequest, SessionState, SessionView } from '../domain/session.ts';
 import type { Correction, Settled } from '../domain/settled.ts';
+import { sessionWorkflowId, TASK_QUEUES } from './ids.ts';
 
 /** Names of messages are public: they are typed into Temporal's Web UI and its command line. Never renamed. */
 
@@ -103,6 +104,23 @@ export function firstMemo({ owner, run, request }: SessionInput, nowMs: number):
     request: toMemoRequest(request),
     started_at: new Date(nowMs).toISOString(),
     auto_switch: request.autoSwitch,
+  };
+}
+
+/** How a session is started, by whoever starts it: one that is open under its name is left as it is. */
+export function sessionStart(input: SessionInput, startedBy = '') {
+  const { model, budgetUsd } = input.request;
+  return {
+    workflowId: sessionWorkflowId(input.session),
+    taskQueue: TASK_QUEUES.sessions,
+    args: [input] as [SessionInput],
+    workflowIdConflictPolicy: 'FAIL' as const,
+    memo: firstMemo(input, Date.now()),
+    typedSearchAttributes: [
+      { key: SEARCH_ATTRIBUTES.state, value: 'SEARCHING' },
+      { key: SEARCH_ATTRIBUTES.owner, value: input.owner },
+    ],
+    staticSummary: `${model}, up to $${budgetUsd}${startedBy}`,
   };
 }
 

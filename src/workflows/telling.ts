@@ -1,6 +1,6 @@
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import { attemptSpent, attemptView, gpuText, mayExist, receiptInstance } from '../domain/attempt.ts';
-import { breachMoment, usd } from '../domain/budget.ts';
+import { breachMoment, forWebUi, usd } from '../domain/budget.ts';
 import type { OpenCosts } from '../domain/costs.ts';
 import { addUsd, costAt } from '../domain/meter.ts';
 import type { Receipt, SessionView } from '../domain/session.ts';
@@ -154,7 +154,7 @@ export function publish(rental: Rental, published: string): string {
 /** The Web UI's text, which Temporal does not carry into the next run as it does memo and attributes. */
 export function showStory(rental: Rental): void {
   const nowMs = Date.now();
-  setCurrentDetails(storyOf(rental, viewOf(rental, nowMs), nowMs));
+  setCurrentDetails(forWebUi(storyOf(rental, viewOf(rental, nowMs), nowMs)));
 }
 
 function storyOf(rental: Rental, view: SessionView, nowMs: number): string {

@@ -6,6 +6,7 @@ import {
   breachMoment,
   budgetLastsMs,
   budgetMoment,
+  forWebUi,
   type Spending,
   usd,
 } from '../../src/domain/budget.ts';
@@ -142,4 +143,10 @@ test('a budget lasts as long as its price says, and for ever when free', () => {
 
 test('dollars read like money, small ones to a hundredth of a cent', () => {
   expect([0, 0.0421, 0.5, 12, -0.01].map(usd)).toEqual(['$0.00', '$0.0421', '$0.50', '$12.00', '$-0.0100']);
+});
+
+test('in the Web UI no two amounts make a formula', () => {
+  expect(forWebUi('$0.12 of $2.00 spent, $0.3000/h. Wait.')).toBe(
+    '0.12 USD of 2.00 USD spent, 0.3000 USD/h. Wait.',
+  );
 });
