@@ -5,15 +5,9 @@
  * the plan showed it and the receipt repeats it, is held against what that market charged. Dollars run by the wall
  * clock, so that a keep-alive of seconds costs next to nothing beside its downloads: the parts are compared too.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { openLog } from '../src/cli/compose/log.ts';
-import { compose } from '../src/cli/compose.ts';
-import { isSettled, readBooks } from '../src/cli/demo/books.ts';
-import { connectAdmin } from '../src/cli/http.ts';
+import { inLanes, openBench } from './bench/installation.mjs';
+import { quantile } from './bench/numbers.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -37,60 +31,21 @@ const SESSION_MS = 240_000;
 /** What `calm` is held to. */
 const GOAL = { median: 0.1, p90: 0.25 };
 
-const home = mkdtempSync(join(tmpdir(), 'leash-forecast-'));
-const running = await compose({
-  environment: {
-    LEASH_HOME: home,
-    LEASH_PORT: '0',
-    LEASH_SIMULATOR_PORT: '0',
-    LEASH_TEMPORAL_PORT: '0',
-    LEASH_TEMPORAL_UI_PORT: '0',
-    LEASH_RATE_SCALE: '0',
-    LEASH_DRAIN_SECONDS: '1',
-    LEASH_METER_SECONDS: '2',
-    LEASH_SETTLE_SECONDS: '5',
-    LEASH_TEARDOWN_MARGIN_SECONDS: '20',
-    VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: '2',
-    VASTAI_BUDGET_LIMIT: '10000',
-  },
-  market: 'simulated',
-  ownTemporal: true,
+const bench = await openBench({
+  environment: { VASTAI_BUDGET_LIMIT: '10000' },
   simulator: {
     timeScale: Number(values['time-scale']),
     seed: Number(values.seed),
-    profile: /** @type {'calm' | 'flaky' | 'hostile'} */ (values.profile),
+    profile: values.profile,
   },
-  logger: openLog({ home: join(home, 'simulated'), level: 'warn', print: null }),
+  patienceMs: SESSION_MS,
 });
-const token = running.installation.adminToken;
-const api = connectAdmin({ url: running.apiUrl, tokens: [{ value: token, from: 'this bench' }] });
 
 try {
-  const results = await runAll(Number(values.sessions), Number(values.together));
-  process.exitCode = report(results) ? 0 : 1;
+  const size = { count: Number(values.sessions), together: Number(values.together) };
+  process.exitCode = report(await inLanes(size, runOne)) ? 0 : 1;
 } finally {
-  await running.stop();
-  rmSync(home, { recursive: true, force: true });
-}
-
-/**
- * @param {number} count
- * @param {number} together
- */
-async function runAll(count, together) {
-  const waiting = Array.from({ length: count }, (_, index) => index);
-  /** @type {Awaited<ReturnType<typeof runOne>>[]} */
-  const results = [];
-  await Promise.all(
-    Array.from({ length: together }, async () => {
-      for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
-        results.push(await runOne(index));
-        if (process.stderr.isTTY) process.stderr.write(`\r${results.length}/${count} `);
-      }
-    }),
-  );
-  if (process.stderr.isTTY) process.stderr.write('\r');
-  return results;
+  await bench.close();
 }
 
 /**
@@ -101,15 +56,11 @@ async function runAll(count, together) {
 async function runOne(index) {
   const model = MODELS[(index * 7 + Number(values.seed)) % MODELS.length] ?? '';
   const order = { session: `s${index}`, model, keep_alive_minutes: Number(values['keep-alive-minutes']) };
-  const plan = (await api.plan(order)).value;
-  await api.launch(order);
-  const receipt = await receiptOf(order.session);
+  const plan = (await bench.api.plan(order)).value;
+  await bench.api.launch(order);
+  const receipt = await bench.receiptOf(order.session);
   const labels = new Set(receipt.instances.map(({ label }) => label));
-  let books = await readBooks(running.market.url);
-  while (!isSettled(books, labels)) {
-    await pause(500);
-    books = await readBooks(running.market.url);
-  }
+  const books = await bench.settledBooks(labels);
   const contracts = books.contracts.filter(({ label }) => label !== null && labels.has(label));
   const billed = Object.fromEntries(
     PARTS.map((part) => [part, contracts.reduce((sum, { usd }) => sum + usd[part], 0)]),
@@ -138,17 +89,6 @@ async function runOne(index) {
             readyMinutes: planned.minutes_to_ready,
           },
   };
-}
-
-/** @param {string} session */
-async function receiptOf(session) {
-  const untilMs = Date.now() + SESSION_MS;
-  while (Date.now() < untilMs) {
-    const { receipt } = (await api.status(session)).value;
-    if (receipt !== null) return receipt;
-    await pause(1_000);
-  }
-  throw new Error(`${session} has not ended within ${SESSION_MS / 1_000} s`);
 }
 
 /**
@@ -233,13 +173,4 @@ function line(name, errors, actual) {
 /** @param {number[]} errors */
 function absolute(errors) {
   return errors.map(Math.abs);
-}
-
-/**
- * @param {number[]} numbers
- * @param {number} share
- */
-function quantile(numbers, share) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

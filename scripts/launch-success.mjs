@@ -6,15 +6,9 @@
  * where a bad machine stays bad and the memory of machines has something to remember. A bad host has one of the
  * troubles that hosts have; calls and everything else of the market work.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { openLog } from '../src/cli/compose/log.ts';
-import { compose } from '../src/cli/compose.ts';
-import { isSettled, readBooks } from '../src/cli/demo/books.ts';
-import { connectAdmin } from '../src/cli/http.ts';
+import { inLanes, openBench } from './bench/installation.mjs';
+import { mean, quantile, sum } from './bench/numbers.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -75,134 +69,68 @@ process.exitCode = isKept ? 0 : 1;
 
 /** @param {Variant} variant */
 async function runVariant(variant) {
-  const home = mkdtempSync(join(tmpdir(), 'leash-launch-'));
-  const running = await compose({
+  const bench = await openBench({
     environment: {
-      LEASH_HOME: home,
-      LEASH_PORT: '0',
-      LEASH_SIMULATOR_PORT: '0',
-      LEASH_TEMPORAL_PORT: '0',
-      LEASH_TEMPORAL_UI_PORT: '0',
-      LEASH_RATE_SCALE: '0',
       LEASH_DRAIN_SECONDS: '0',
-      LEASH_METER_SECONDS: '2',
-      LEASH_SETTLE_SECONDS: '5',
-      LEASH_TEARDOWN_MARGIN_SECONDS: '20',
       LEASH_MAX_ATTEMPTS: String(variant.maxAttempts),
       // Half an hour at the machines' pace.
       VASTAI_MAX_STARTUP_TIME_MINUTES: String(30 / TIME_SCALE),
-      VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: '2',
       VASTAI_BUDGET_LIMIT: '100000',
     },
-    market: 'simulated',
-    ownTemporal: true,
     simulator: { timeScale: TIME_SCALE, seed: Number(values.seed), profile: 'calm' },
-    logger: openLog({ home: join(home, 'simulated'), level: 'warn', print: null }),
+    patienceMs: SESSION_MS,
   });
   try {
-    const bench = await openBench(running, variant);
-    return await bench.runAll();
+    await control(bench.marketUrl, 'credit', { usd: 100_000 });
+    const machineIds = await readMachineIds(bench.marketUrl);
+    if (variant.hosts === 'stay')
+      await control(bench.marketUrl, 'faults', { add: troublesOf(machineIds, 'all') });
+    return await inLanes({ count: SESSIONS, together: Number(values.together) }, (index) =>
+      runOne(bench, { variant, machineIds, session: `s${index}` }),
+    );
   } finally {
-    await running.stop();
-    rmSync(home, { recursive: true, force: true });
+    await bench.close();
   }
 }
 
 /**
- * @param {Awaited<ReturnType<typeof compose>>} running
- * @param {Variant} variant
+ * One launch, given back as soon as it is READY.
+ *
+ * @param {Awaited<ReturnType<typeof openBench>>} bench
+ * @param {{ variant: Variant, machineIds: readonly number[], session: string }} order
  */
-async function openBench(running, variant) {
-  const marketUrl = running.market.url;
-  const { adminToken, owner } = running.installation;
-  const api = connectAdmin({ url: running.apiUrl, tokens: [{ value: adminToken, from: 'this bench' }] });
-  await control(marketUrl, 'credit', { usd: 100_000 });
-  const machineIds = await readMachineIds(marketUrl);
-  if (variant.hosts === 'stay') await control(marketUrl, 'faults', { add: troublesOf(machineIds, 'all') });
-
-  /** @param {number} index */
-  async function runOne(index) {
-    const session = `s${index}`;
-    if (variant.hosts === 'anew') {
-      const label_prefix = `leash.${owner}.${session}.`;
-      const add = troublesOf(machineIds, session).map((trouble) => ({ ...trouble, label_prefix }));
-      await control(marketUrl, 'faults', { add });
-    }
-    await api.launch({ session, hedge: variant.hedge, keep_alive_minutes: 10 });
-    const ready = await readyOf(session);
-    if (ready !== null) await api.destroy({ session, waitSeconds: 0 });
-    const receipt = await receiptOf(session);
-    const contracts = await booksOf(new Set(receipt.instances.map(({ label }) => label)));
-    const wasted = contracts.filter(({ id }) => id !== ready?.instance_id);
-    return {
-      index,
-      isReady: ready !== null,
-      why: ready === null ? receipt.reason : null,
-      hosts: contracts.length,
-      seconds:
-        receipt.ready_at === null
-          ? null
-          : (Date.parse(receipt.ready_at) - Date.parse(receipt.started_at)) / 1_000,
-      wastedUsd: sum(wasted.map(({ usd }) => usd.total)),
-      // The books run by the clock on the wall: at the machines' own pace a boot's GPU and disk cost this many times more.
-      wastedAtPaceUsd: sum(wasted.map(({ usd }) => usd.bandwidth + (usd.gpu + usd.disk) * TIME_SCALE)),
-    };
+async function runOne(bench, { variant, machineIds, session }) {
+  if (variant.hosts === 'anew') {
+    const label_prefix = `leash.${bench.owner}.${session}.`;
+    const add = troublesOf(machineIds, session).map((trouble) => ({ ...trouble, label_prefix }));
+    await control(bench.marketUrl, 'faults', { add });
   }
-
-  /** @param {string} session */
-  async function readyOf(session) {
-    const untilMs = Date.now() + SESSION_MS;
-    while (Date.now() < untilMs) {
-      const status = (await api.status(session)).value;
-      if (status.state === 'READY') return status;
-      if (status.outcome !== null) return null;
-      await pause(300);
-    }
-    throw new Error(`${session} is neither READY nor over after ${SESSION_MS / 1_000} s`);
-  }
-
-  /** @param {string} session */
-  async function receiptOf(session) {
-    const untilMs = Date.now() + SESSION_MS;
-    while (Date.now() < untilMs) {
-      const { receipt } = (await api.status(session)).value;
-      if (receipt !== null) return receipt;
-      await pause(500);
-    }
-    throw new Error(`${session} has no receipt after ${SESSION_MS / 1_000} s`);
-  }
-
-  /** @param {Set<string>} labels */
-  async function booksOf(labels) {
-    const untilMs = Date.now() + SESSION_MS;
-    let books = await readBooks(marketUrl);
-    while (!isSettled(books, labels) && Date.now() < untilMs) {
-      await pause(1_000);
-      books = await readBooks(marketUrl);
-    }
-    return books.contracts.filter(({ label }) => label !== null && labels.has(label));
-  }
-
+  await bench.api.launch({ session, hedge: variant.hedge, keep_alive_minutes: 10 });
+  const { ready } = await bench.until(session, (status) => {
+    if (status.state === 'READY') return { ready: status };
+    return status.outcome === null ? null : { ready: null };
+  });
+  if (ready !== null) await bench.api.destroy({ session, waitSeconds: 0 });
+  const receipt = await bench.receiptOf(session);
+  const labels = new Set(receipt.instances.map(({ label }) => label));
+  const books = await bench.settledBooks(labels);
+  const contracts = books.contracts.filter(({ label }) => label !== null && labels.has(label));
+  const wasted = contracts.filter(({ id }) => id !== ready?.instance_id);
   return {
-    async runAll() {
-      const waiting = Array.from({ length: SESSIONS }, (_, index) => index);
-      /** @type {Awaited<ReturnType<typeof runOne>>[]} */
-      const results = [];
-      await Promise.all(
-        Array.from({ length: Number(values.together) }, async () => {
-          for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
-            results.push(await runOne(index));
-            if (process.stderr.isTTY) process.stderr.write(`\r${results.length}/${SESSIONS} `);
-          }
-        }),
-      );
-      if (process.stderr.isTTY) process.stderr.write('\r');
-      return results.sort((a, b) => a.index - b.index);
-    },
+    isReady: ready !== null,
+    why: ready === null ? receipt.reason : null,
+    hosts: contracts.length,
+    seconds:
+      receipt.ready_at === null
+        ? null
+        : (Date.parse(receipt.ready_at) - Date.parse(receipt.started_at)) / 1_000,
+    wastedUsd: sum(wasted.map(({ usd }) => usd.total)),
+    // The books run by the clock on the wall: at the machines' own pace a boot's GPU and disk cost this many times more.
+    wastedAtPaceUsd: sum(wasted.map(({ usd }) => usd.bandwidth + (usd.gpu + usd.disk) * TIME_SCALE)),
   };
 }
 
-/** @typedef {Awaited<ReturnType<Awaited<ReturnType<typeof openBench>>['runAll']>>} Results */
+/** @typedef {Awaited<ReturnType<typeof runVariant>>} Results */
 
 /**
  * @param {Variant} variant
@@ -315,23 +243,4 @@ function shareReady(results) {
 /** @param {number} usd */
 function dollars(usd) {
   return `$${usd.toFixed(4)}`;
-}
-
-/** @param {readonly number[]} numbers */
-function sum(numbers) {
-  return numbers.reduce((total, number) => total + number, 0);
-}
-
-/** @param {readonly number[]} numbers */
-function mean(numbers) {
-  return numbers.length === 0 ? 0 : sum(numbers) / numbers.length;
-}
-
-/**
- * @param {readonly number[]} numbers
- * @param {number} share
- */
-function quantile(numbers, share) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

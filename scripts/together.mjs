@@ -6,16 +6,10 @@
  * scale, which market and product are given alike. Printed: what became of the sessions, whether any was rented
  * twice by the market's books, and what was asked of the market for each.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { request } from 'undici';
-import { openLog } from '../src/cli/compose/log.ts';
-import { compose } from '../src/cli/compose.ts';
-import { isSettled, readBooks } from '../src/cli/demo/books.ts';
-import { connectAdmin } from '../src/cli/http.ts';
+import { openBench } from './bench/installation.mjs';
+import { quantile } from './bench/numbers.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -30,39 +24,25 @@ const { values } = parseArgs({
 const COUNT = Number(values.sessions);
 const ALL_MS = 900_000;
 
-const home = mkdtempSync(join(tmpdir(), 'leash-together-'));
-const running = await compose({
+const bench = await openBench({
   environment: {
-    LEASH_HOME: home,
-    LEASH_PORT: '0',
-    LEASH_SIMULATOR_PORT: '0',
-    LEASH_TEMPORAL_PORT: '0',
-    LEASH_TEMPORAL_UI_PORT: '0',
     LEASH_RATE_SCALE: values['rate-scale'],
-    LEASH_DRAIN_SECONDS: '1',
     LEASH_METER_SECONDS: '10',
-    LEASH_SETTLE_SECONDS: '5',
     LEASH_TEARDOWN_MARGIN_SECONDS: '60',
-    VASTAI_HEALTH_CHECK_INTERVAL_SECONDS: '2',
     VASTAI_BUDGET_LIMIT: String(COUNT * 2),
   },
-  market: 'simulated',
-  ownTemporal: true,
   simulator: {
     timeScale: Number(values['time-scale']),
     seed: Number(values.seed),
-    profile: /** @type {'calm' | 'flaky' | 'hostile'} */ (values.profile),
+    profile: values.profile,
   },
-  logger: openLog({ home: join(home, 'simulated'), level: 'warn', print: null }),
+  patienceMs: ALL_MS,
 });
-const token = running.installation.adminToken;
-const api = connectAdmin({ url: running.apiUrl, tokens: [{ value: token, from: 'this bench' }] });
 
 try {
   process.exitCode = (await measure()) ? 0 : 1;
 } finally {
-  await running.stop();
-  rmSync(home, { recursive: true, force: true });
+  await bench.close();
 }
 
 /** Launches all, waits for all, prints; true when nothing went wrong. */
@@ -72,10 +52,10 @@ async function measure() {
   const names = Array.from({ length: COUNT }, (_, index) => `s${index}`);
   await Promise.all(
     names.map((session) =>
-      api.launch({ session, keep_alive_minutes: Number(values['keep-alive-minutes']), budget_usd: 1 }),
+      bench.api.launch({ session, keep_alive_minutes: Number(values['keep-alive-minutes']), budget_usd: 1 }),
     ),
   );
-  const receipts = await Promise.all(names.map(receiptOf));
+  const receipts = await Promise.all(names.map((session) => bench.receiptOf(session)));
   const tookSeconds = (Date.now() - startedMs) / 1_000;
   const calls = (await readCalls()).slice(callsBefore);
 
@@ -88,10 +68,9 @@ async function measure() {
     .map(({ started_at, ready_at }) =>
       ready_at === null ? Number.NaN : (Date.parse(ready_at) - Date.parse(started_at)) / 1_000,
     )
-    .filter((seconds) => !Number.isNaN(seconds))
-    .sort((a, b) => a - b);
+    .filter((seconds) => !Number.isNaN(seconds));
   console.log(
-    `  READY after ${at(readySeconds, 0)} s the first, ${at(readySeconds, 0.5)} s the median, ${at(readySeconds, 1)} s the last`,
+    `  READY after ${quantile(readySeconds, 0).toFixed(1)} s the first, ${quantile(readySeconds, 0.5).toFixed(1)} s the median, ${quantile(readySeconds, 1).toFixed(1)} s the last`,
   );
   const wrong = await readWrong(receipts);
   printCalls(calls);
@@ -99,32 +78,16 @@ async function measure() {
   return wrong.length === 0;
 }
 
-/** @param {string} session */
-async function receiptOf(session) {
-  const untilMs = Date.now() + ALL_MS;
-  while (Date.now() < untilMs) {
-    const { receipt } = (await api.status(session)).value;
-    if (receipt !== null) return receipt;
-    await pause(2_000);
-  }
-  throw new Error(`${session} has not ended within ${ALL_MS / 1_000} s`);
-}
-
 /**
  * By the market's books: what is left, what was rented while another of its session was wanted, what no receipt has.
  *
- * @param {Awaited<ReturnType<typeof receiptOf>>[]} receipts
+ * @param {Awaited<ReturnType<typeof bench.receiptOf>>[]} receipts
  */
 async function readWrong(receipts) {
   const wrong = [];
-  const prefix = `leash.${running.installation.owner}.`;
+  const prefix = `leash.${bench.owner}.`;
   const labels = new Set(receipts.flatMap(({ instances }) => instances.map(({ label }) => label)));
-  const ended = Date.now() + 60_000;
-  let books = await readBooks(running.market.url);
-  while (!isSettled(books, labels) && Date.now() < ended) {
-    await pause(500);
-    books = await readBooks(running.market.url);
-  }
+  const books = await bench.settledBooks(labels);
   const ours = books.contracts.filter(({ label }) => label?.startsWith(prefix));
   for (const { id, label, destroyed_at } of ours) {
     if (destroyed_at === null) wrong.push(`instance ${id} (${label}) is left`);
@@ -146,7 +109,7 @@ async function readWrong(receipts) {
 
 /** @returns {Promise<{ call: string | null, status: number | null }[]>} */
 async function readCalls() {
-  const answer = await request(`${running.market.url}/_sim/requests?after=0`, {
+  const answer = await request(`${bench.marketUrl}/_sim/requests?after=0`, {
     signal: AbortSignal.timeout(10_000),
   });
   return /** @type {{ requests: { call: string | null, status: number | null }[] }} */ (
@@ -164,12 +127,4 @@ function printCalls(calls) {
       `${call.padEnd(10)}${String(all.length).padStart(8)}${(all.length / COUNT).toFixed(1).padStart(12)}${String(refused).padStart(6)}`,
     );
   }
-}
-
-/**
- * @param {number[]} sorted
- * @param {number} share
- */
-function at(sorted, share) {
-  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(1);
 }

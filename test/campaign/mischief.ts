@@ -63,8 +63,8 @@ export class Mischief {
       await this.#do({ do: 'crash', ...least });
       this.#crashes += 1;
       // Now and then a spell in which what was interrupted is taken up; the time-outs of calls are 20 to 45 s.
-      const isSpell = this.#crashes % 10 === 0;
-      await this.#rest(isSpell ? random.between(20, 40) : random.between(1, 6));
+      const isSpell = this.#crashes % 20 === 0;
+      await this.#rest(isSpell ? random.between(20, 40) : random.between(1, 4));
     }
   }
 
