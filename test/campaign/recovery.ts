@@ -129,7 +129,7 @@ async function noteInterrupted(after: number): Promise<void> {
   const contracts = await stack.market.contracts();
   for (const { at, path, method, status } of calls) {
     if (method !== 'DELETE' || status !== null) continue;
-    const contract = contracts.find(({ id }) => path.endsWith(`/${id}`));
+    const contract = contracts.find(({ id }) => path.split('/').includes(String(id)));
     if (contract?.destroy_requested_at != null) note('call', (contract.destroy_requested_at - at) * 1_000);
   }
 }
