@@ -32,9 +32,11 @@ export async function archiveReceipt(
  */
 export async function archiveTerminated(deps: Deps, { session, run }: RunRef): Promise<void> {
   const { owner } = deps.installation;
-  if ((await deps.archive.findReceipt({ session, run })) !== null) return;
+  const known = await deps.archive.findReceipt({ session, run });
   const described = await describeRun(deps, { session, run });
-  if (described?.status === 'COMPLETED') return;
+  // A receipt from before this life of the run: it had ended, and was reset.
+  const isOfEarlierLife = known !== null && (described?.begunAtMs ?? 0) > known.endedAtMs;
+  if (described?.status === 'COMPLETED' || (known !== null && !isOfEarlierLife)) return;
   const reservation = await openReservation(deps, reservationKey({ owner, session, run }));
   const nowMs = Date.now();
   const startedAtMs = described?.startedAtMs ?? reservation?.openedAtMs ?? nowMs;
@@ -67,6 +69,7 @@ async function describeRun(deps: Deps, { session, run }: RunRef) {
       status: described.status.name,
       labels: memo.claims ?? [],
       gpu: described.typedSearchAttributes.get(SEARCH_ATTRIBUTES.gpu) ?? null,
+      begunAtMs: described.startTime.getTime(),
       startedAtMs:
         memo.started_at === undefined ? described.startTime.getTime() : Date.parse(memo.started_at),
     };

@@ -8,7 +8,8 @@ import { openSqliteArchive } from './sqlite.ts';
  * Receipts, what instances cost and what machines did, kept when Temporal has forgotten the session. It decides
  * no money.
  *
- * 1. Nothing written is ever changed: a receipt that becomes final is a second row beside its first.
+ * 1. Nothing written is ever changed: a receipt that becomes final is a second row beside its first. Only a session
+ *    that was reset after its end, and so ended again, has its earlier ending replaced.
  * 2. Every write may be repeated: the first of its key stays.
  * 3. Every read is bounded, and every call has a deadline; a failure is thrown as an `ArchiveError`.
  */

@@ -5,6 +5,7 @@ import { ArchiveError } from './archive-error.ts';
 import {
   archivedReceiptIn,
   costParameters,
+  endingParameters,
   lineIn,
   machineNoteIn,
   machineNoteParameters,
@@ -60,6 +61,10 @@ export function openPostgresArchive({ owner, databaseUrl }: { owner: string; dat
     writeReceipt: (receipt) =>
       attempt('write to', () =>
         inTransaction(pool, async (client) => {
+          const ending = endingParameters(owner, receipt);
+          if ((await client.query(SQL.newerEnding, ending)).rows.length > 0) return;
+          const { rowCount } = await client.query(SQL.deleteOlderReceipts, ending);
+          if ((rowCount ?? 0) > 0) await client.query(SQL.deleteCosts, ending.slice(0, 3));
           await client.query(SQL.insertReceipt, receiptParameters(owner, receipt));
           for (const line of costLinesOf(receipt))
             await client.query(SQL.insertCost, costParameters(owner, line));

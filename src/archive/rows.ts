@@ -56,6 +56,11 @@ export const SQL = {
   insertCost: `INSERT INTO leash_costs
     (owner, session, run, is_final, label, instance_id, created_at_ms, ended_at_ms, usd, line)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+  newerEnding: `SELECT 1 AS newer FROM leash_receipts
+    WHERE owner = $1 AND session = $2 AND run = $3 AND ended_at_ms > $4 LIMIT 1`,
+  deleteCosts: 'DELETE FROM leash_costs WHERE owner = $1 AND session = $2 AND run = $3',
+  deleteOlderReceipts: `DELETE FROM leash_receipts
+    WHERE owner = $1 AND session = $2 AND run = $3 AND ended_at_ms < $4`,
   receiptOfRun: `SELECT receipt FROM leash_receipts WHERE owner = $1 AND session = $2 AND run = $3
     ORDER BY is_final DESC LIMIT 1`,
   receiptOfSession: `SELECT receipt FROM leash_receipts WHERE owner = $1 AND session = $2
@@ -91,6 +96,11 @@ export function receiptParameters(owner: string, receipt: Receipt): Parameter[] 
     ...[owner, session, run, receipt.final ? 1 : 0],
     ...[Math.round(startedAtMs), Math.round(endedAtMs), usd.total, forecastUsd, JSON.stringify(receipt)],
   ];
+}
+
+/** What tells a run's endings apart: one that was reset when it had ended lives on, and ends again. */
+export function endingParameters(owner: string, { session, run, endedAtMs }: Receipt): Parameter[] {
+  return [owner, session, run, Math.round(endedAtMs)];
 }
 
 export function costParameters(owner: string, line: CostLine): Parameter[] {

@@ -7,6 +7,7 @@ import { ArchiveError } from './archive-error.ts';
 import {
   archivedReceiptIn,
   costParameters,
+  endingParameters,
   lineIn,
   machineNoteIn,
   machineNoteParameters,
@@ -35,15 +36,18 @@ export function openSqliteArchive({ owner, home }: { owner: string; home: string
   };
   const all = (sql: string, ...parameters: Parameter[]): Row[] =>
     database.prepare(anonymous(sql)).all(...parameters);
-  const insert = (sql: string, parameters: Parameter[]): void => {
-    database.prepare(anonymous(sql)).run(...parameters);
-  };
+  /** How many rows it changed. */
+  const write = (sql: string, parameters: Parameter[]): number =>
+    Number(database.prepare(anonymous(sql)).run(...parameters).changes);
   return {
     writeReceipt: (receipt) =>
       attempt('write to', () => {
         inTransaction(database, () => {
-          insert(SQL.insertReceipt, receiptParameters(owner, receipt));
-          for (const line of costLinesOf(receipt)) insert(SQL.insertCost, costParameters(owner, line));
+          const ending = endingParameters(owner, receipt);
+          if (all(SQL.newerEnding, ...ending).length > 0) return;
+          if (write(SQL.deleteOlderReceipts, ending) > 0) write(SQL.deleteCosts, ending.slice(0, 3));
+          write(SQL.insertReceipt, receiptParameters(owner, receipt));
+          for (const line of costLinesOf(receipt)) write(SQL.insertCost, costParameters(owner, line));
         });
       }),
     findReceipt: ({ session, run }) =>
@@ -72,7 +76,7 @@ export function openSqliteArchive({ owner, home }: { owner: string; home: string
     writeMachineNotes: (notes) =>
       attempt('write to', () => {
         inTransaction(database, () => {
-          for (const note of notes) insert(SQL.insertMachineNote, machineNoteParameters(owner, note));
+          for (const note of notes) write(SQL.insertMachineNote, machineNoteParameters(owner, note));
         });
       }),
     machineNotes: ({ sinceMs }) =>

@@ -1,6 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { AccountAnswer } from '../activities/read-account.ts';
 import { usd } from '../domain/budget.ts';
+import type { ReserveAnswer } from '../domain/ledger.ts';
 import type { LaunchRefusal } from './messages.ts';
 import { once, quick } from './policies.ts';
 import type { Rental } from './rental.ts';
@@ -23,14 +24,19 @@ export async function takeOn(rental: Rental): Promise<void> {
     capUsd: request.budgetUsd,
   });
   if (reserved.kind !== 'reserved') {
-    const { limitUsd, spentUsd, reservedUsd } = reserved.numbers;
-    const detail = `This session asks for ${usd(request.budgetUsd)}: ${usd(spentUsd)} are spent and ${usd(reservedUsd)} reserved of the limit of ${usd(limitUsd)}. Ask for less, end a session, or raise VASTAI_BUDGET_LIMIT.`;
-    refuse(rental, { kind: 'over-budget', detail }, 'over-budget');
+    refuse(rental, { kind: 'over-budget', detail: noMoney(reserved, request.budgetUsd) }, 'over-budget');
     return;
   }
   const refusal = await accountRefusal();
   if (refusal !== null) refuse(rental, refusal, 'launch-failed');
   else rental.state.accepted = true;
+}
+
+function noMoney({ kind, numbers }: ReserveAnswer, budgetUsd: number): string {
+  if (kind === 'closed')
+    return 'This session had ended, and its budget with it: a reset does not bring that back. Launch it again.';
+  const { limitUsd, spentUsd, reservedUsd } = numbers;
+  return `This session asks for ${usd(budgetUsd)}: ${usd(spentUsd)} are spent and ${usd(reservedUsd)} reserved of the limit of ${usd(limitUsd)}. Ask for less, end a session, or raise VASTAI_BUDGET_LIMIT.`;
 }
 
 function refuse(rental: Rental, refusal: LaunchRefusal, outcome: 'over-budget' | 'launch-failed'): void {

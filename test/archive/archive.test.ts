@@ -70,6 +70,23 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('the archive in %s', (kind) => 
     expect(await archive.receipts(MARCH)).toMatchObject([{ isFinal: true, usd: 0.51, forecastUsd: 0.7 }]);
   });
 
+  it('has the later ending of a run that was reset when it had ended', async () => {
+    const archive = open(freshPlace(kind));
+    const first = aReceipt({ final: true });
+    await archive.writeReceipt(first);
+    const later = aReceipt({
+      endedAtMs: first.endedAtMs + HOUR_MS,
+      instances: [anInstance({ instanceId: 77, usd: aUsd({ gpu: 0.9 }) })],
+    });
+    await archive.writeReceipt(later);
+    expect(await archive.findReceipt(first)).toEqual(later);
+    await archive.writeReceipt(first);
+    expect(await archive.findReceipt(first)).toEqual(later);
+    expect(await archive.unfinished({ endedAfterMs: 0 })).toEqual([later]);
+    const { lines } = await archive.costs(MARCH);
+    expect(lines).toMatchObject([{ instanceId: 77, usd: { total: 0.9 } }]);
+  });
+
   it('finds the newest run of a session by its name', async () => {
     const archive = open(freshPlace(kind));
     const older = aReceipt({ run: 'runrunrun1' });

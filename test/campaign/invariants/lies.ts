@@ -26,16 +26,20 @@ export function findLies(records: RunRecords): Violation[] {
 }
 
 function refusedYetRented(records: RunRecords, runs: readonly RunBooks[]): Violation[] {
-  return runs
-    .filter(({ record }) => record?.launch === 'over-budget' || record?.launch === 'refused')
-    .map(({ session, contracts, record }) =>
-      violation(
-        records,
-        'lie',
-        session,
-        `its launch was refused (${record?.said}), and it rented contract ${contracts[0]?.id}`,
-      ),
-    );
+  return (
+    runs
+      .filter(({ record }) => record?.launch === 'over-budget' || record?.launch === 'refused')
+      // Reset from outside it was judged again, and taken on.
+      .filter(({ session }) => !wasReset(records, session))
+      .map(({ session, contracts, record }) =>
+        violation(
+          records,
+          'lie',
+          session,
+          `its launch was refused (${record?.said}), and it rented contract ${contracts[0]?.id}`,
+        ),
+      )
+  );
 }
 
 function readyYetNot(records: RunRecords, { atMs, session, state, instanceId }: Sighting): Violation[] {

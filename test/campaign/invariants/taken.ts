@@ -29,6 +29,8 @@ export function findTaken(records: RunRecords): Violation[] {
 function takenEarlyByMs(contract: OurContract, receipt: ReceiptAnswer): number {
   if (contract.destroyed_by !== 'account' || contract.destroy_requested_at === null) return 0;
   const requestedMs = contract.destroy_requested_at * 1_000;
+  // Its own guard asks first, and is refused now and then.
+  if (contract.destroy_requested_at >= contract.parsed.expiresAtSec) return 0;
   const known = receipt.instances.find(({ instance_id }) => instance_id === contract.id);
   // What the session never saw, or gave up, was nobody's to keep.
   if (known === undefined || wasGivenUp(contract, receipt)) return 0;
