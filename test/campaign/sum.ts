@@ -1,13 +1,24 @@
 import { readFileSync } from 'node:fs';
-import { campaignReport, sumReports, tableOf } from './report.ts';
+import { check } from './invariants/check.ts';
+import { type CampaignReport, campaignReport, reportOf, sumReports, tableOf } from './report.ts';
+import type { RunResult } from './run.ts';
 
-/** `npm run campaign:sum -- FILES`: reports of several campaigns as one. */
+/** `npm run campaign:sum -- FILES`: reports of several campaigns as one; a `run.json` of a kept home is judged anew. */
 const files = process.argv.slice(2);
 if (files.length === 0) {
-  process.stderr.write('Name the reports that `npm run campaign -- --json FILE` wrote.\n');
+  process.stderr.write(
+    'Name the reports that `npm run campaign -- --json FILE` wrote, or the run.json of kept homes.\n',
+  );
   process.exitCode = 2;
 } else {
-  const total = sumReports(files.map((file) => campaignReport.parse(JSON.parse(readFileSync(file, 'utf8')))));
+  const total = sumReports(files.map(readReport));
   process.stdout.write(`${tableOf(total)}\n`);
   process.exitCode = total.violations.length > 0 ? 1 : 0;
+}
+
+function readReport(file: string): CampaignReport {
+  const json: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (typeof json !== 'object' || json === null || !('records' in json)) return campaignReport.parse(json);
+  const result = json as RunResult;
+  return reportOf({ result, violations: check(result.records), replay: null });
 }
