@@ -53,6 +53,11 @@ export class Air {
     return [...(this.#board?.keys() ?? [])];
   }
 
+  /** Those of them that serve. */
+  get readyNames(): string[] {
+    return [...(this.#board ?? [])].filter(([, state]) => state === 'READY').map(([name]) => name);
+  }
+
   /** Launches until there is no more to launch; sessions go on after it. */
   async fill(): Promise<void> {
     void this.#watchBoard();

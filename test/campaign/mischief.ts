@@ -10,6 +10,7 @@ import type { Stack } from './stack.ts';
 /** How long a crash point may take until its call comes by itself, and then when it is provoked. */
 const COMES_BY_ITSELF_MS = 2_500;
 const PROVOKED_MS = 12_000;
+const PROVOKE_AGAIN_MS = 3_000;
 const CALL_MS = 10_000;
 
 export type Tally = {
@@ -131,9 +132,10 @@ export class Mischief {
     if (pid === null || !(await market.armKill(call, moment, pid))) return false;
     worker.expectEnd(pid);
     let hasEnded = await this.#endOf(pid, COMES_BY_ITSELF_MS);
-    if (!hasEnded) {
+    const untilMs = Date.now() + PROVOKED_MS;
+    while (!hasEnded && Date.now() < untilMs) {
       void this.#provoke(call).catch(() => undefined);
-      hasEnded = await this.#endOf(pid, PROVOKED_MS);
+      hasEnded = await this.#endOf(pid, PROVOKE_AGAIN_MS);
     }
     await market.disarm();
     if (!hasEnded) return false;
@@ -164,8 +166,8 @@ export class Mischief {
         await this.#rename();
         return this.#bounded(() => client.schedule.getHandle(REAP_SCHEDULE_ID).trigger());
       case 'logs': {
-        const names = this.#air.openNames;
-        await Promise.all(names.slice(0, 8).map((name) => api.once('GET', `sessions/${name}/logs?lines=20`)));
+        const names = [...this.#air.readyNames, ...this.#air.openNames].slice(0, 4);
+        await Promise.all(names.map((name) => api.once('GET', `sessions/${name}/logs?lines=20`)));
         return;
       }
       case 'search':
