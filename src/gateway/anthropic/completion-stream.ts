@@ -17,6 +17,17 @@ type Event = Record<string, unknown>;
 type Call = { readonly index: number; readonly input: unknown; hasArguments: boolean };
 
 const NOTHING = Buffer.alloc(0);
+/** Of English; other languages take more tokens, so this guesses low. */
+const CHARACTERS_PER_TOKEN = 4;
+/** The API opens one block after the other; more than these at once are no answer of its. */
+const OPEN_CALLS_MAX = 100;
+const COUNTED = [
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'output_tokens_details',
+] as const;
 
 /**
  * A stream of the Messages API as one of OpenAI's, event by event.
@@ -30,12 +41,13 @@ export class CompletionStream {
   isDone = false;
   /** Why it did not. */
   failure: OpenAiError | null = null;
-  /** As far as it was told; that of a broken stream is what the API had counted until then. */
-  usage: Usage | null = null;
   readonly #options: AnswerOptions & { readonly includeUsage?: boolean };
   readonly #reader = new EventReader();
   readonly #calls = new Map<unknown, Call>();
-  #told: Event = {};
+  #callCount = 0;
+  /** What was counted by the API until now; it counts the answer's tokens only when it has ended. */
+  readonly #counted: Event = {};
+  #characters = 0;
   #id: string;
   #hasBegun = false;
   #hasFinished = false;
@@ -57,6 +69,18 @@ export class CompletionStream {
   /** What has to follow when upstream has ended, in whatever way. */
   end(): Buffer {
     return this.#hasEnded ? NOTHING : Buffer.from(this.#fail(INTERRUPTED));
+  }
+
+  /**
+   * What was used until now; null while nothing is told. The tokens of an answer that has not ended are guessed from
+   * its characters: they were generated, and will be billed, also when nobody waited for the rest.
+   */
+  get usage(): Usage | null {
+    if (Object.keys(this.#counted).length === 0) return null;
+    const usage = usageOf(this.#counted);
+    if (this.#hasFinished) return usage;
+    const guessedTokens = Math.ceil(this.#characters / CHARACTERS_PER_TOKEN);
+    return { ...usage, completionTokens: Math.max(usage.completionTokens, guessedTokens) };
   }
 
   get #hasEnded(): boolean {
@@ -107,8 +131,9 @@ export class CompletionStream {
     if (!isRecord(block)) return begun;
     switch (block.type) {
       case 'tool_use': {
-        const call: Call = { index: this.#calls.size, input: block.input, hasArguments: false };
+        const call: Call = { index: this.#callCount++, input: block.input, hasArguments: false };
         this.#calls.set(index, call);
+        if (this.#calls.size > OPEN_CALLS_MAX) return this.#fail(GARBLED);
         const told = { id: block.id, type: 'function', function: { name: block.name, arguments: '' } };
         return begun + this.#delta({ tool_calls: [{ index: call.index, ...told }] });
       }
@@ -142,6 +167,7 @@ export class CompletionStream {
   /** A call without arguments comes without any delta; one may also come whole. */
   #onBlockStop({ index }: Event): string {
     const call = this.#calls.get(index);
+    this.#calls.delete(index);
     return call && !call.hasArguments ? this.#arguments(call, JSON.stringify(call.input ?? {})) : '';
   }
 
@@ -161,17 +187,17 @@ export class CompletionStream {
   }
 
   #usageChunk(): string {
-    if (!this.#options.includeUsage || !this.usage) return '';
-    return eventOfData({ ...this.#envelope(), choices: [], usage: openAiUsage(this.usage) });
+    const { usage } = this;
+    if (!this.#options.includeUsage || !usage) return '';
+    return eventOfData({ ...this.#envelope(), choices: [], usage: openAiUsage(usage) });
   }
 
   /** Counts are told piece by piece, each one the whole until then. */
   #count(usage: unknown): void {
     if (!isRecord(usage)) return;
-    for (const [field, value] of Object.entries(usage)) {
-      if (value !== null) this.#told[field] = value;
+    for (const field of COUNTED) {
+      if (isPresent(usage[field])) this.#counted[field] = usage[field];
     }
-    this.usage = usageOf(this.#told);
   }
 
   /** Rule 3. */
@@ -182,16 +208,21 @@ export class CompletionStream {
   }
 
   #text(text: unknown): string {
-    return typeof text === 'string' && text !== '' ? this.#delta({ content: text }) : '';
+    if (typeof text !== 'string' || text === '') return '';
+    this.#characters += text.length;
+    return this.#delta({ content: text });
   }
 
   #thinking(text: unknown): string {
-    return typeof text === 'string' && text !== '' ? this.#delta({ reasoning_content: text }) : '';
+    if (typeof text !== 'string' || text === '') return '';
+    this.#characters += text.length;
+    return this.#delta({ reasoning_content: text });
   }
 
   #arguments(call: Call | undefined, json: unknown): string {
     if (!call || typeof json !== 'string' || json === '') return '';
     call.hasArguments = true;
+    this.#characters += json.length;
     return this.#delta({ tool_calls: [{ index: call.index, function: { arguments: json } }] });
   }
 
@@ -251,6 +282,10 @@ function eventOf(data: string): Event | null {
   } catch {
     return null;
   }
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function eventOfData(data: unknown): string {

@@ -154,14 +154,14 @@ type Thinking = { readonly type: string; readonly display?: 'summarized' };
 type ThinkingFields = { thinking?: Thinking; output_config?: Record<string, unknown> };
 
 const SUMMARIZED: Thinking = { type: 'adaptive', display: 'summarized' };
-const EFFORT_OF: Record<string, Effort> = {
-  minimal: 'low',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  xhigh: 'xhigh',
-  max: 'max',
-};
+const EFFORT_OF = new Map<unknown, Effort>([
+  ['minimal', 'low'],
+  ['low', 'low'],
+  ['medium', 'medium'],
+  ['high', 'high'],
+  ['xhigh', 'xhigh'],
+  ['max', 'max'],
+]);
 
 /**
  * `reasoning_effort` becomes an effort, not a budget of tokens: budgets are refused by the models of today, and on
@@ -184,7 +184,7 @@ function effortOf(asked: unknown, rules: ModelRules): { level: Effort | null; th
     if (rules.thinkingOff) return { level: null, thinking: { type: rules.thinkingOff } };
     return { level: rules.efforts[0] ?? null, ...unasked };
   }
-  const wanted = typeof asked === 'string' ? EFFORT_OF[asked] : undefined;
+  const wanted = EFFORT_OF.get(asked);
   if (wanted === undefined) {
     throw badRequest(
       '`reasoning_effort` must be none, minimal, low, medium, high or xhigh.',

@@ -65,8 +65,9 @@ function one(value: unknown, depth: number): unknown {
   return isSchema(value) ? structuredSchema(value, depth + 1) : value;
 }
 
-function isObjectSchema({ type, properties }: Schema): boolean {
-  return type === 'object' || properties !== undefined || (Array.isArray(type) && type.includes('object'));
+function isObjectSchema(schema: Schema): boolean {
+  const types = [schema.type].flat();
+  return types.includes('object') || 'properties' in schema || 'additionalProperties' in schema;
 }
 
 function isSchema(value: unknown): value is Schema {

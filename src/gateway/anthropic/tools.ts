@@ -29,10 +29,15 @@ export function toolFields(
 function toolsOf(tools: unknown, rules: ModelRules): Tool[] {
   if (tools === undefined || tools === null) return [];
   if (!Array.isArray(tools)) throw badRequest('`tools` must be a list.', 'tools');
-  const found = tools.map((tool, index) => toolOf(tool, `tools[${index}]`, rules));
-  const twice = found.findIndex(({ name }, index) => found.findIndex((other) => other.name === name) < index);
-  if (twice !== -1) throw badRequest('Two tools carry the same name.', `tools[${twice}].function.name`);
-  return found;
+  const names = new Set<string>();
+  return tools.map((tool, index) => {
+    const found = toolOf(tool, `tools[${index}]`, rules);
+    if (names.has(found.name)) {
+      throw badRequest('Two tools carry the same name.', `tools[${index}].function.name`);
+    }
+    names.add(found.name);
+    return found;
+  });
 }
 
 function toolOf(tool: unknown, where: string, rules: ModelRules): Tool {

@@ -3,4 +3,4 @@ export { type AnswerOptions, chatCompletion, type Usage, usageOf } from './answe
 export { type AnthropicError, anthropicError } from './api-errors.ts';
 export { CompletionStream } from './completion-stream.ts';
 export { type MessagesRequest, messagesRequest } from './request.ts';
-export type { Route } from './wire.ts';
+export { MESSAGES_PATH, messagesHeaders, type Route } from './wire.ts';

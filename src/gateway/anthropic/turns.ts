@@ -153,8 +153,9 @@ class Draft {
   #append(role: Turn['role'], blocks: readonly Block[]): void {
     if (blocks.length === 0) return;
     const last = this.#turns.at(-1);
-    if (last?.role === role) last.content.push(...blocks);
-    else this.#turns.push({ role, content: [...blocks] });
+    if (last?.role !== role) this.#turns.push({ role, content: [...blocks] });
+    // One by one: a caller may send more than a call can have arguments.
+    else for (const block of blocks) last.content.push(block);
   }
 }
 

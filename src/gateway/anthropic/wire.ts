@@ -5,3 +5,10 @@ export type Turn = { readonly role: 'user' | 'assistant'; readonly content: Bloc
 
 /** Which of OpenAI's calls is answered. */
 export type Route = 'chat/completions' | 'completions';
+
+export const MESSAGES_PATH = '/v1/messages';
+
+/** What every call of the Messages API carries. */
+export function messagesHeaders(apiKey: string): Record<string, string> {
+  return { 'x-api-key': apiKey, 'anthropic-version': '2023-06-01', 'content-type': 'application/json' };
+}

@@ -231,6 +231,26 @@ describe('a stream that does not', () => {
     expect(pushed).toBeLessThan(20);
   });
 
+  test('what it had used by then is guessed, since Anthropic bills it', () => {
+    const events = eventsOf(aMessage({ content: [{ type: 'text', text: 'x'.repeat(400) }] }));
+    const stream = aStream();
+    expect(stream.usage).toBeNull();
+    const [start, ...rest] = events;
+    stream.push(start ?? Buffer.alloc(0));
+    expect(stream.usage).toMatchObject({ promptTokens: 17, completionTokens: 1 });
+    through(stream, rest.slice(0, -2));
+    expect(stream.failure).not.toBeNull();
+    expect(stream.usage).toMatchObject({ promptTokens: 17, completionTokens: 100 });
+  });
+
+  test('calls without end are not kept for ever', () => {
+    const stream = aStream();
+    const block = { type: 'tool_use', id: 'a', name: 'look', input: {} };
+    for (let index = 0; index < 200; index++)
+      stream.push(eventBytes({ type: 'content_block_start', index, content_block: block }));
+    expect(stream.failure).toMatchObject({ code: 'upstream_garbled' });
+  });
+
   test('a stop without a reason for it is an interruption', () => {
     const events = eventsOf(aMessage()).filter((event) => !event.includes('"message_delta"'));
     expect(JSON.parse(dataOf(through(aStream(), events)).at(-1) ?? '')).toMatchObject({

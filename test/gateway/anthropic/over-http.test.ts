@@ -3,6 +3,8 @@ import {
   anthropicError,
   CompletionStream,
   chatCompletion,
+  MESSAGES_PATH,
+  messagesHeaders,
   messagesRequest,
 } from '../../../src/gateway/anthropic/translation.ts';
 import { REFUSED_PROMPT } from '../../support/anthropic-answers.ts';
@@ -31,17 +33,17 @@ const TOOLS = [
 
 const user = (content: string) => ({ role: 'user', content });
 
-function post(api: AnthropicApi, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`${api.url}/v1/messages`, {
+function post(
+  api: AnthropicApi,
+  body: unknown,
+  headers: Record<string, string> = {},
+  timeoutMs = 10_000,
+): Promise<Response> {
+  return fetch(`${api.url}${MESSAGES_PATH}`, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'anthropic-version': '2023-06-01',
-      'x-api-key': api.apiKey,
-      ...headers,
-    },
+    headers: { ...messagesHeaders(api.apiKey), ...headers },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(timeoutMs),
   });
 }
 
@@ -155,6 +157,31 @@ describe('a conversation with the look-alike', () => {
     expect(data).not.toContain('[DONE]');
     expect(stream.isDone).toBe(false);
   });
+
+  test('a plain answer that is cut, and a connection that is reset, come as such', async () => {
+    await using api = await startAnthropicApi();
+    const chat = { messages: [user('Hello')] };
+    const { body } = messagesRequest('chat/completions', chat, { model: MODEL, maxTokensDefault: 5 });
+    api.failAlways('cut');
+    await expect((await post(api, body)).text()).rejects.toThrow();
+    api.failAlways('reset');
+    await expect(post(api, body)).rejects.toThrow();
+    api.failAlways(null);
+    expect((await post(api, body)).status).toBe(200);
+  });
+
+  test.each(['hang', 'hang-midstream'] as const)(
+    '%s: nothing more comes until the caller gives up',
+    async (fault) => {
+      await using api = await startAnthropicApi();
+      api.failNext(fault);
+      const chat = { messages: [user('Hello')], stream: true };
+      const { body } = messagesRequest('chat/completions', chat, { model: MODEL, maxTokensDefault: 50 });
+      const answer = post(api, body, {}, 300).then((response) => response.text());
+      await expect(answer).rejects.toThrow(/timeout/i);
+      await expect.poll(() => api.aborted()).toBe(1);
+    },
+  );
 
   test('a slow stream arrives whole', async () => {
     await using api = await startAnthropicApi({ slowMs: 2 });

@@ -35,7 +35,7 @@ describe('refused with 400, naming the field', () => {
     ['temperature', { temperature: '1' }],
     ['top_p', { top_p: -0.1 }],
     ['stream', { stream: 'yes' }],
-    ['reasoning_effort', { reasoning_effort: 'very' }],
+    ['reasoning_effort', { reasoning_effort: 'constructor' }],
     ['response_format', { response_format: { type: 'xml' } }],
     ['response_format', { response_format: { type: 'json_schema' } }],
     ['messages', { messages: undefined }],
@@ -114,6 +114,16 @@ describe('refused with 400, naming the field', () => {
       status: 400,
       param: 'response_format.type',
     });
+  });
+
+  test('a schema without end', () => {
+    let schema: Record<string, unknown> = { type: 'string' };
+    for (let depth = 0; depth < 5_000; depth++) schema = { type: 'array', items: schema };
+    const body = {
+      messages: [user],
+      response_format: { type: 'json_schema', json_schema: { name: 'a', schema } },
+    };
+    expect(refused('claude-haiku-4-5', body)).toMatchObject({ status: 400 });
   });
 
   test.each([[undefined], [''], [['a', 'b']], [[1, 2]], [[[1]]], [' ']])('the prompt %j', (prompt) => {

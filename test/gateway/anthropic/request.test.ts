@@ -119,6 +119,16 @@ describe('messages', () => {
     ]);
   });
 
+  test('a message of very many parts is taken', () => {
+    const parts = Array.from({ length: 200_000 }, () => text('a'));
+    const { body } = messagesRequest(
+      'chat/completions',
+      { messages: [user('Hello'), user(parts)] },
+      { model: OLD, maxTokensDefault: 5 },
+    );
+    expect((body.messages as [{ content: unknown[] }])[0].content).toHaveLength(200_001);
+  });
+
   test('a refusal of the model’s goes back as what it said', () => {
     const messages = [user('Hello'), assistant([{ type: 'refusal', refusal: 'No.' }]), user('Why?')];
     expect(sent({ messages }).messages).toMatchObject([{}, { content: [text('No.')] }, {}]);
