@@ -6,7 +6,9 @@ import type { Logger } from 'pino';
 import { adminApp } from './admin/app.ts';
 import { type Admit, admitBearer, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
 import { makeMetrics } from './admin/metrics.ts';
+import { toSessionRequest } from './admin/present.ts';
 import { answerError, answerNotFound } from './admin/problems.ts';
+import { launchBody } from './admin/schema.ts';
 import { readTiers } from './admin/tiers-file.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
@@ -16,7 +18,10 @@ import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Answered } from './gateway/front.ts';
 import { type GatewayDeps, openGateway } from './gateway/gateway.ts';
+import { openSwitchFile } from './gateway/switch-file.ts';
 import type { Deadlines } from './gateway/target.ts';
+import type { Waker } from './gateway/waiting-room.ts';
+import { makeWaker } from './gateway/waking.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
 
@@ -74,11 +79,16 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
     metrics.noteRequest(seen);
     logger.debug(seen, 'request answered');
   };
+  const tiers = deps.tiers ?? readTiers(config.LEASH_TIERS);
+  const { switched, save: saveSwitched } = openSwitchFile(home);
   const gateway = openGateway({
     ...deps,
     environment: deps.environment ?? process.env,
     authority,
     noteAnswered,
+    switched,
+    saveSwitched,
+    ...(config.GATEWAY_AUTO_LAUNCH && { waker: wakerOf(deps, tiers) }),
   });
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -99,11 +109,20 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
   const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
-  await app.register(
-    adminApp({ sessions, config, tiers: deps.tiers ?? readTiers(config.LEASH_TIERS), admit, metrics }),
-  );
+  await app.register(adminApp({ sessions, config, tiers, admit, metrics, gateway }));
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   return app;
+}
+
+/** What traffic launches when it finds no GPU: what a launch without any parameter would. */
+function wakerOf({ sessions, config, logger }: HttpServerDeps, tiers: readonly Tier[]): Waker {
+  const body = launchBody.parse({});
+  return makeWaker({
+    sessions,
+    session: body.session,
+    request: toSessionRequest(body, config, tiers),
+    logger,
+  });
 }
 
 /** One count of wrong tokens for both surfaces: they are the same tokens. */

@@ -40,7 +40,10 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     ],
   ]),
   ['src/admin/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
-  ['src/gateway/', ['src/client.ts', 'src/domain/', 'type src/certificates.ts', ...SETTINGS]],
+  [
+    'src/gateway/',
+    ['src/client.ts', 'src/domain/', 'src/home-file.ts', 'type src/certificates.ts', ...SETTINGS],
+  ],
   ...WORKER.map((file): [string, string[]] => [
     file,
     [

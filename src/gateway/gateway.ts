@@ -44,6 +44,7 @@ export type Gateway = {
   providers(): ProviderView[];
   /** Who gets a request for this model now; null: nobody. */
   providerNow(model: string | null): string | null;
+  switched(): { readonly provider: string | null; readonly session: string | null };
   /** Asks `provider` before the others from now on (null: the configured order again). */
   switchTo(provider: string | null, session: string | null): SwitchAnswer;
   /** Takes no more on its fast way, and sends those home who wait for a GPU. */
@@ -101,6 +102,7 @@ export function openGateway(deps: GatewayDeps): Gateway {
     models: () => router.models(),
     providers: () => viewOf(providers, { router, nowMs: Date.now() }),
     providerNow: (model) => router.providerNow(model, Date.now()),
+    switched: () => ({ provider: switchboard.provider, session: switchboard.session }),
     switchTo(name, session) {
       const provider = providers.find((each) => each.name === name);
       const configured = providers.filter((each) => each.isConfigured).map((each) => each.name);

@@ -13,8 +13,12 @@ export type ProviderView = {
   readonly isFirst: boolean;
   readonly models: readonly string[];
   readonly usdPerMillionTokens: number | null;
+  /** To the first byte, of the newest answers of all its targets. */
+  readonly firstByteMs: Latencies;
   readonly targets: readonly TargetView[];
 };
+
+type Latencies = { readonly p50: number | null; readonly p95: number | null; readonly of: number };
 
 export type TargetView = {
   readonly target: string;
@@ -22,7 +26,7 @@ export type TargetView = {
   readonly breaker: BreakerState;
   readonly inFlight: number;
   readonly requests: number;
-  readonly firstByteMs: { readonly p50: number | null; readonly p95: number | null; readonly of: number };
+  readonly firstByteMs: Latencies;
   readonly lastError: { readonly atMs: number; readonly kind: string; readonly message: string } | null;
 };
 
@@ -40,22 +44,27 @@ export function viewOf(
       isFirst: provider.name === first,
       models: provider.models(),
       usdPerMillionTokens: provider.usdPerMillionTokens(null),
+      firstByteMs: quantiles(targets.flatMap((target) => target.latencies())),
       targets: targets.map((target) => viewOfTarget(target, nowMs)),
     };
   });
 }
 
 function viewOfTarget(target: Target, nowMs: number): TargetView {
-  const sorted = [...target.latencies()].sort((a, b) => a - b);
   return {
     target: target.id,
     session: target.session,
     breaker: target.state(nowMs),
     inFlight: target.inFlight,
     requests: target.requests,
-    firstByteMs: { p50: quantile(sorted, 0.5), p95: quantile(sorted, 0.95), of: sorted.length },
+    firstByteMs: quantiles(target.latencies()),
     lastError: target.lastError,
   };
+}
+
+function quantiles(latenciesMs: readonly number[]): Latencies {
+  const sorted = [...latenciesMs].sort((a, b) => a - b);
+  return { p50: quantile(sorted, 0.5), p95: quantile(sorted, 0.95), of: sorted.length };
 }
 
 function quantile(sorted: readonly number[], share: number): number | null {
