@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { type AccountDeps, account, guessUsage, reserve } from './account.ts';
 import { type AnswerHead, Attempt, type AttemptListener } from './attempt.ts';
 import type { Ticket } from './breaker.ts';
 import type { DialectRequest } from './dialect.ts';
@@ -10,20 +11,15 @@ import { headersBack, headersFor } from './headers.ts';
 import { errorOf } from './outcome.ts';
 import type { Provider } from './providers/provider.ts';
 import { bytesFor, type InferenceBody, parseInferenceBody } from './request-body.ts';
-import type { Router } from './routing.ts';
-import type { GatewayKeys, Lease, Metering, PriceOf } from './seams.ts';
+import type { KeyHolder, Lease } from './seams.ts';
 import type { Candidate, Route, Target } from './target.ts';
 import type { Usage } from './usage.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
-export type ExchangeDeps = {
-  readonly router: Router;
+export type ExchangeDeps = AccountDeps & {
   readonly waitingRoom: WaitingRoom;
   readonly attemptsMax: number;
   readonly logger: Logger;
-  readonly keys: GatewayKeys | null;
-  readonly metering: Metering | null;
-  readonly priceOf: PriceOf;
 };
 
 /** A request as it came, admitted and whole. */
@@ -34,12 +30,10 @@ export type Call = {
   /** With its question mark, or empty. */
   readonly search: string;
   readonly bytes: Buffer;
-  readonly key: { readonly id: string } | null;
+  readonly key: KeyHolder | null;
   /** Called once, when the answer has ended in whatever way. */
   readonly onEnd: () => void;
 };
-
-const NO_USAGE: Usage = { promptTokens: 0, completionTokens: 0 };
 
 /**
  * Answers one request: sends it to a target that serves its model, and the answer back as it comes.
@@ -72,6 +66,8 @@ class Exchange implements AttemptListener {
   /** Why a target could not be asked at all. */
   #refusal: OpenAiError | null = null;
   #used: Usage | null = null;
+  #events = 0;
+  #isWhole = false;
   #leaveWaitingRoom: (() => void) | null = null;
   #isOver = false;
   #isEvents = false;
@@ -85,9 +81,11 @@ class Exchange implements AttemptListener {
     const { response, bytes, key } = this.#call;
     response.on('close', () => this.#closed());
     this.#guarded(() => {
-      this.#body = parseInferenceBody(bytes);
-      if (key !== null && this.#deps.keys !== null) this.#lease = reserve(this.#deps.keys, key, this.#body);
-      this.#next();
+      const body = parseInferenceBody(bytes);
+      this.#body = body;
+      const lease = key === null ? null : reserve(this.#deps, { key, body, route: this.#call.route });
+      if (lease instanceof Promise) this.#awaitLease(lease);
+      else this.#begin(lease);
     });
   }
 
@@ -108,6 +106,7 @@ class Exchange implements AttemptListener {
   answered(head: AnswerHead, body: Buffer): void {
     const target = this.#leaveTarget();
     if (target === null) return;
+    this.#isWhole = true;
     this.#succeed(target);
     this.#noteFirstByte(target);
     const { response } = this.#call;
@@ -138,6 +137,7 @@ class Exchange implements AttemptListener {
     const target = this.#leaveTarget();
     if (target === null) return;
     const { response } = this.#call;
+    this.#isWhole = whole;
     if (whole) {
       this.#succeed(target);
       response.end();
@@ -151,6 +151,25 @@ class Exchange implements AttemptListener {
       else response.destroy(); // So that no client takes it for complete.
     }
     this.#finish();
+  }
+
+  #begin(lease: Lease | null): void {
+    this.#lease = lease;
+    this.#next();
+  }
+
+  #awaitLease(promise: Promise<Lease>): void {
+    promise.then(
+      (lease) => {
+        // Who left meanwhile has used nothing.
+        if (this.#isOver) lease.settle({ promptTokens: 0, completionTokens: 0, usd: 0 });
+        else this.#guarded(() => this.#begin(lease));
+      },
+      (error: unknown) =>
+        this.#guarded(() => {
+          throw error;
+        }),
+    );
   }
 
   /** Sends the request to the next target, or says that there is none. */
@@ -256,6 +275,7 @@ class Exchange implements AttemptListener {
 
   #writeHead(status: number, headers: string[]): void {
     headers.push('x-content-type-options', 'nosniff');
+    if (this.#lease !== null) headers.push(...Object.entries(this.#lease.rateHeaders()).flat());
     if (this.#attempts > 0) {
       const target = this.#candidate?.target;
       if (target !== undefined && !this.#hasGivenUp()) {
@@ -277,10 +297,8 @@ class Exchange implements AttemptListener {
   #leaveTarget(): Target | null {
     const target = this.#candidate?.target ?? null;
     if (this.#attempt === null || target === null) return null;
-    if (this.#attempt.usage !== null) this.#used = this.#attempt.usage;
-    else if (this.#attempt.events > 0) {
-      this.#used = { promptTokens: 0, completionTokens: this.#attempt.events };
-    }
+    this.#used = this.#attempt.usage;
+    this.#events = this.#attempt.events;
     this.#attempt = null;
     target.end();
     return target;
@@ -354,24 +372,18 @@ class Exchange implements AttemptListener {
   }
 
   #account(status: number): void {
-    const { metering, priceOf } = this.#deps;
-    if (this.#lease === null && metering === null) return;
-    const used = this.#used ?? NO_USAGE;
-    const provider = this.#candidate?.target.provider ?? 'none';
-    const model = this.#candidate?.model ?? this.#body?.model ?? '';
-    const usd = this.#candidate === null ? 0 : priceOf(provider, model, used);
-    this.#lease?.settle({ ...used, usd: usd ?? 0 });
-    metering?.note({
-      provider,
-      model,
-      session: this.#candidate?.target.session ?? null,
-      keyId: this.#call.key?.id ?? null,
+    const nowMs = performance.now();
+    account(this.#deps, this.#lease, {
+      candidate: this.#candidate,
+      model: this.#body?.model ?? null,
+      key: this.#call.key,
       status,
-      seconds: (performance.now() - this.#startedMs) / 1_000,
+      seconds: (nowMs - this.#startedMs) / 1_000,
       firstByteSeconds: this.#firstByteMs === null ? null : this.#firstByteMs / 1_000,
-      ...used,
-      usd,
       attempts: this.#attempts,
+      told: this.#used,
+      guessed: guessUsage(this.#body, this.#events),
+      isWhole: this.#isWhole,
     });
   }
 }
@@ -388,16 +400,3 @@ function removeLength(headers: string[]): void {
   const at = headers.indexOf('content-length');
   if (at !== -1) headers.splice(at, 2);
 }
-
-/** A token is hardly ever less than three bytes of a request; what may be generated is what was asked for. */
-function reserve(keys: GatewayKeys, key: { readonly id: string }, body: InferenceBody): Lease {
-  const asked = body.fields.max_completion_tokens ?? body.fields.max_tokens ?? body.fields.max_output_tokens;
-  return keys.begin(key, {
-    model: body.model,
-    promptTokensAtMost: Math.ceil(body.bytes.length / 3),
-    completionTokensAtMost: typeof asked === 'number' && asked > 0 ? asked : COMPLETION_TOKENS_ASSUMED,
-    usdAtMost: 0,
-  });
-}
-
-const COMPLETION_TOKENS_ASSUMED = 4_096;

@@ -70,6 +70,11 @@ export class Router {
     return models.length === 0 ? { kind: 'none', readyAtMs } : { kind: 'unknown-model', models };
   }
 
+  /** Every place a request may come to, whether it rests or not. */
+  everywhere(wanted: Wanted): Candidate[] {
+    return this.#options.providers.flatMap((provider) => [...this.#candidates(provider, wanted)]);
+  }
+
   /** Providers as they are asked for this model. */
   order(model: string | null): readonly Provider[] {
     const { providers, policy, switchboard } = this.#options;
