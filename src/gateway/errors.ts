@@ -8,6 +8,8 @@ export type OpenAiError = {
   readonly code: string;
   readonly param?: string;
   readonly retryAfterSeconds?: number;
+  /** Further headers of the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 export function openAiBody({ message, type, code, param }: OpenAiError) {
@@ -20,6 +22,7 @@ export function openAiHeaders(error: OpenAiError): string[] {
   if (error.retryAfterSeconds !== undefined) {
     headers.push('retry-after', String(Math.max(1, Math.ceil(error.retryAfterSeconds))));
   }
+  if (error.headers !== undefined) headers.push(...Object.entries(error.headers).flat());
   if (error.status === 401) headers.push('www-authenticate', 'Bearer realm="leash"');
   return headers;
 }

@@ -133,12 +133,12 @@ class Exchange implements AttemptListener {
     return this.#call.response.write(bytes);
   }
 
-  ended(whole: boolean, why: string): void {
+  ended({ isWhole, hasTold, why }: Parameters<AttemptListener['ended']>[0]): void {
     const target = this.#leaveTarget();
     if (target === null) return;
     const { response } = this.#call;
-    this.#isWhole = whole;
-    if (whole) {
+    this.#isWhole = isWhole;
+    if (isWhole) {
       this.#succeed(target);
       response.end();
     } else {
@@ -147,7 +147,7 @@ class Exchange implements AttemptListener {
         { provider: target.provider, session: target.session, why },
         'instance broke off in the middle of an answer',
       );
-      if (this.#isEvents) response.end(cutOffEvent());
+      if (this.#isEvents) response.end(hasTold ? undefined : cutOffEvent());
       else response.destroy(); // So that no client takes it for complete.
     }
     this.#finish();
