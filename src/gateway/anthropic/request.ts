@@ -73,7 +73,7 @@ function maxTokensOf(
   body: Record<string, unknown>,
   { rules, maxTokensDefault }: { rules: ModelRules; maxTokensDefault: number },
 ): number {
-  const field = body.max_completion_tokens !== undefined ? 'max_completion_tokens' : 'max_tokens';
+  const field = (body.max_completion_tokens ?? null) === null ? 'max_tokens' : 'max_completion_tokens';
   const tokens = body[field] ?? maxTokensDefault;
   if (typeof tokens !== 'number' || !Number.isInteger(tokens) || tokens < 1) {
     throw badRequest(`\`${field}\` must be a whole number of at least 1.`, field);

@@ -1,3 +1,5 @@
+import { badRequest } from '../errors.ts';
+
 type Schema = Record<string, unknown>;
 
 /** What structured outputs enforce; all else of JSON Schema they answer with 400. */
@@ -9,16 +11,20 @@ const FORMATS = new Set([
   ...['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'uri', 'ipv4', 'ipv6', 'uuid'],
 ]);
 
+/** A schema comes from a caller, and a stack has its end. */
+const DEPTH_MAX = 100;
+
 /**
  * A JSON schema as Anthropic's structured outputs take it: objects are closed, and a constraint that cannot be
  * enforced becomes words of the description, so that the model at least reads it.
  */
-export function structuredSchema(schema: Schema): Schema {
+export function structuredSchema(schema: Schema, depth = 0): Schema {
+  if (depth > DEPTH_MAX) throw badRequest(`A JSON schema may be ${DEPTH_MAX} levels deep here.`);
   const kept: Schema = {};
   const told: string[] = [];
   for (const [key, value] of Object.entries(schema)) {
-    if (key === 'oneOf') kept.anyOf = each(value);
-    else if (isEnforced(key, value)) kept[key] = inner(key, value);
+    if (key === 'oneOf') kept.anyOf = each(value, depth);
+    else if (isEnforced(key, value)) kept[key] = inner(key, value, depth);
     else if (!key.startsWith('$')) told.push(`${key}: ${JSON.stringify(value)}`);
   }
   if (isObjectSchema(schema)) kept.additionalProperties = false;
@@ -33,30 +39,30 @@ function isEnforced(key: string, value: unknown): boolean {
   return ENFORCED.has(key);
 }
 
-function inner(key: string, value: unknown): unknown {
+function inner(key: string, value: unknown, depth: number): unknown {
   switch (key) {
     case 'items':
-      return one(value);
+      return one(value, depth);
     case 'anyOf':
     case 'allOf':
-      return each(value);
+      return each(value, depth);
     case 'properties':
     case '$defs':
     case 'definitions':
       return isSchema(value)
-        ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, one(member)]))
+        ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, one(member, depth)]))
         : value;
     default:
       return value;
   }
 }
 
-function each(value: unknown): unknown {
-  return Array.isArray(value) ? value.map(one) : value;
+function each(value: unknown, depth: number): unknown {
+  return Array.isArray(value) ? value.map((member) => one(member, depth)) : value;
 }
 
-function one(value: unknown): unknown {
-  return isSchema(value) ? structuredSchema(value) : value;
+function one(value: unknown, depth: number): unknown {
+  return isSchema(value) ? structuredSchema(value, depth + 1) : value;
 }
 
 function isObjectSchema({ type, properties }: Schema): boolean {
