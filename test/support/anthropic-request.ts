@@ -102,7 +102,7 @@ export type LookAlikeBlock = z.infer<typeof BLOCK>;
 /** Reads a request as the API does. Throws an `ApiRefusal`. */
 export function readRequest(body: unknown): { request: LookAlikeRequest; model: LookAlikeModel } {
   const parsed = REQUEST.safeParse(body);
-  if (!parsed.success) throw invalid(parsed.error.issues.map(told).join('; '));
+  if (!parsed.success) throw invalid(parsed.error.issues.map((issue) => told(issue)).join('; '));
   const request = parsed.data;
   const model = MODELS[request.model];
   if (!model) throw new ApiRefusal(404, 'not_found_error', `model: ${request.model}`);
@@ -117,12 +117,14 @@ export function blocksOf(content: string | LookAlikeBlock[]): LookAlikeBlock[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
-function told(issue: z.core.$ZodIssue): string {
-  const path = issue.path.join('.');
-  if (issue.code !== 'unrecognized_keys') return `${path}: ${issue.message}`;
-  return issue.keys
-    .map((key) => `${[...issue.path, key].join('.')}: Extra inputs are not permitted`)
-    .join('; ');
+/** An issue as the API words it. Of what may be text or a list, what is wrong with the list is told. */
+function told(issue: z.core.$ZodIssue, within: readonly PropertyKey[] = []): string {
+  const path = [...within, ...issue.path];
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    return (issue.errors.at(-1) ?? []).map((inner) => told(inner, path)).join('; ');
+  }
+  if (issue.code !== 'unrecognized_keys') return `${path.join('.')}: ${issue.message}`;
+  return issue.keys.map((key) => `${[...path, key].join('.')}: Extra inputs are not permitted`).join('; ');
 }
 
 function checkSampling(

@@ -113,8 +113,8 @@ function told(body: string): { type: string | null; message: string } {
 
 function retryAfter(header: string | string[] | undefined): number | null {
   if (typeof header !== 'string') return null;
-  const seconds = /^\d+(?:\.\d+)?$/.test(header.trim())
-    ? Number(header)
-    : (Date.parse(header) - Date.now()) / 1_000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
+  if (/^\d+(?:\.\d+)?$/.test(header)) return Number(header);
+  // The date of RFC 9110; `Date.parse` alone makes one of nearly anything.
+  const at = /^[A-Z][a-z]{2}, \d{2} /.test(header) ? Date.parse(header) : Number.NaN;
+  return Number.isNaN(at) ? null : Math.max(0, (at - Date.now()) / 1_000);
 }
