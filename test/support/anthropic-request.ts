@@ -204,7 +204,7 @@ const NOT_ENFORCED = [
 function checkClosed(schema: Record<string, unknown>, at: string): void {
   const wrong = NOT_ENFORCED.find((key) => key in schema);
   if (wrong) throw invalid(`${at}: For '${String(schema.type)}' type, property '${wrong}' is not supported`);
-  if (schema.type === 'object' && schema.additionalProperties !== false) {
+  if ([schema.type].flat().includes('object') && schema.additionalProperties !== false) {
     throw invalid(`${at}: For 'object' type, 'additionalProperties' must be explicitly set to false`);
   }
   const members = [schema.properties, schema.$defs, schema.definitions].flatMap((value) =>

@@ -124,12 +124,18 @@ describe('a stream that ends well', () => {
   });
 
   test.each(['\n', '\r\n'] as const)('may be cut at every byte, lines ending in %j', (lineEnd) => {
-    const bytes = bytesOf(aMessage(), { lineEnd });
+    const bytes = bytesOf(aMessage(), { lineEnd, pieceCharacters: 12 });
     const whole = through(aStream(), [bytes]);
     for (let at = 1; at < bytes.length; at++) {
       const cut = through(aStream(), [bytes.subarray(0, at), bytes.subarray(at)]);
       if (!cut.equals(whole)) expect.fail(`cut at ${at}: ${cut}`);
     }
+  });
+
+  test.each(['\n', '\r\n', '\r'])('may tell an event’s data in several lines, ending in %j', (lineEnd) => {
+    const lines = eventsOf(aMessage()).map((event) => event.toString().replace('{"type"', '{\ndata:"type"'));
+    const pieces = lines.map((event) => Buffer.from(event.replaceAll('\n', lineEnd)));
+    expect(through(aStream(), pieces)).toEqual(through(aStream(), [bytesOf(aMessage())]));
   });
 
   test('is the same whatever pieces it comes in, and lines may end in CR alone', () => {
@@ -160,7 +166,7 @@ describe('a stream that ends well', () => {
 
 describe('a stream that does not', () => {
   test('ends with an error and without [DONE], wherever it is cut', () => {
-    const bytes = bytesOf(aMessage());
+    const bytes = bytesOf(aMessage(), { pieceCharacters: 12 });
     const stop = bytes.lastIndexOf('\n', bytes.length - 2);
     for (let at = 0; at <= stop; at++) {
       const stream = aStream();
