@@ -12,6 +12,7 @@ export type Translation = {
     body: Record<string, unknown>,
     options: { readonly model: string; readonly maxTokensDefault: number },
   ): { readonly body: Record<string, unknown>; readonly isStream: boolean; readonly includeUsage: boolean };
+  usageOf(usage: unknown): Usage;
   /** Throws a TypeError for what is no answer of the Messages API. */
   chatCompletion(message: unknown, options: AnswerOptions): Record<string, unknown>;
   CompletionStream: new (
@@ -54,20 +55,12 @@ export function anthropicDialect(translation: Translation): Dialect {
 
 function answerOf(translation: Translation, bytes: Buffer, options: AnswerOptions) {
   try {
-    const message: unknown = JSON.parse(bytes.toString('utf8'));
+    const message: { usage?: unknown } = JSON.parse(bytes.toString('utf8'));
     const body = translation.chatCompletion(message, options);
-    return { body: Buffer.from(JSON.stringify(body)), usage: usageOf(body) };
+    return { body: Buffer.from(JSON.stringify(body)), usage: translation.usageOf(message.usage) };
   } catch {
     return null; // No answer of the Messages API, whatever else it is.
   }
-}
-
-function usageOf({ usage }: Record<string, unknown>): Usage | null {
-  if (typeof usage !== 'object' || usage === null) return null;
-  const told = usage as { prompt_tokens?: unknown; completion_tokens?: unknown };
-  const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = told;
-  if (typeof promptTokens !== 'number' || typeof completionTokens !== 'number') return null;
-  return { promptTokens, completionTokens };
 }
 
 function streamOf(
