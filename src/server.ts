@@ -18,6 +18,7 @@ import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Answered } from './gateway/front.ts';
 import { type GatewayDeps, openGateway } from './gateway/gateway.ts';
+import { ANTHROPIC } from './gateway/providers/anthropic.ts';
 import { openSwitchFile } from './gateway/switch-file.ts';
 import type { Deadlines } from './gateway/target.ts';
 import type { Waker } from './gateway/waiting-room.ts';
@@ -82,6 +83,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const tiers = deps.tiers ?? readTiers(config.LEASH_TIERS);
   const { switched, save: saveSwitched } = openSwitchFile(home);
   const gateway = openGateway({
+    anthropic: ANTHROPIC,
     ...deps,
     environment: deps.environment ?? process.env,
     authority,
