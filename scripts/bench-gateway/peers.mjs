@@ -13,7 +13,11 @@ export async function startPortkey({ dir, upstreamPort, key }) {
   const script = join(home, 'node_modules', PORTKEY, 'build', 'start-server.js');
   if (!existsSync(script)) {
     mkdirSync(home, { recursive: true });
-    writeFileSync(join(home, 'package.json'), '{"private": true}\n');
+    // Its install script patches a dependency; without it every stream of its fails.
+    writeFileSync(
+      join(home, 'package.json'),
+      `${JSON.stringify({ private: true, allowScripts: { [PORTKEY]: true } })}\n`,
+    );
     run('npm', ['install', '--no-save', '--no-audit', '--no-fund', PORTKEY], { cwd: home });
   }
   const port = await freePort();
