@@ -1,0 +1,53 @@
+import type { Usage } from './usage.ts';
+
+/** Who holds a key of the gateway. */
+export type KeyHolder = { readonly id: string };
+
+/** What the gateway asks of its keys; see `keys/`. */
+export type GatewayKeys = {
+  /** By hash, in memory. Throws a `Refusal` (503) as long as keys could not be read. */
+  find(token: string): KeyHolder | null;
+  /**
+   * Reserves what a request may use at most. Throws or rejects with a `Refusal`: 402, 403, 429. A promise only
+   * where a database has to be asked.
+   */
+  begin(
+    key: KeyHolder,
+    need: {
+      readonly model: string | null;
+      readonly promptTokensAtMost: number;
+      readonly completionTokensAtMost: number;
+      readonly usdAtMost: number;
+    },
+  ): Lease | Promise<Lease>;
+};
+
+export type Lease = {
+  /** Once; later calls do nothing. Null: it was sent, and nobody knows what it came to. */
+  settle(used: (Usage & { readonly usd: number }) | null): void;
+  /** For the answer: what is left of the key's limits. */
+  rateHeaders(): Readonly<Record<string, string>>;
+};
+
+/** What is told of each answered request. */
+export type Metering = {
+  note(answered: {
+    readonly provider: string;
+    readonly model: string;
+    readonly session: string | null;
+    readonly keyId: string | null;
+    readonly status: number;
+    readonly seconds: number;
+    readonly firstByteSeconds: number | null;
+    readonly promptTokens: number;
+    readonly completionTokens: number;
+    readonly usd: number | null;
+    readonly attempts: number;
+  }): void;
+};
+
+/** Dollars of one request at a target; null where nobody knows its price. */
+export type PriceOf = (
+  at: { readonly provider: string; readonly session: string | null; readonly model: string },
+  usage: Usage,
+) => number | null;
