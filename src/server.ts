@@ -14,6 +14,7 @@ import { connectSessions, type Sessions } from './client.ts';
 import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
+import { openGatewayKeys } from './gateway/keys/keys.ts';
 import type { Deadlines } from './gateway/upstream.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
@@ -77,9 +78,15 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
   const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
-  await app.register(
-    adminApp({ sessions, config, tiers: deps.tiers ?? readTiers(config.LEASH_TIERS), admit, metrics }),
-  );
+  const keys = await openGatewayKeys({
+    owner: installation.owner,
+    home,
+    databaseUrl: config.LEASH_DATABASE_URL,
+    logger,
+  });
+  app.addHook('onClose', () => keys.close());
+  const tiers = deps.tiers ?? readTiers(config.LEASH_TIERS);
+  await app.register(adminApp({ sessions, config, tiers, admit, metrics, keys: keys.book }));
   await app.register(
     gatewayApp({
       sessions,

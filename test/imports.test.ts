@@ -39,8 +39,12 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       ...SETTINGS.map((settings) => `type ${settings}`),
     ],
   ]),
-  ['src/admin/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
-  ['src/gateway/', ['src/client.ts', 'src/domain/', 'type src/certificates.ts', ...SETTINGS]],
+  // What it shows of the gateway it is handed.
+  ['src/admin/', ['src/client.ts', 'src/domain/', 'type src/gateway/', ...SETTINGS]],
+  [
+    'src/gateway/',
+    ['src/client.ts', 'src/domain/', 'src/archive/database.ts', 'type src/certificates.ts', ...SETTINGS],
+  ],
   ...WORKER.map((file): [string, string[]] => [
     file,
     [

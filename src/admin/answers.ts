@@ -226,6 +226,7 @@ export const readinessAnswer = z.object({
   details: z.array(z.string()),
 });
 
+export * from './key-answers.ts';
 export * from './machine-answers.ts';
 export * from './plan-answers.ts';
 

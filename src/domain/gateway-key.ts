@@ -38,8 +38,9 @@ export function keyState(
   return expiresAtMs !== null && expiresAtMs <= nowMs ? 'expired' : 'active';
 }
 
-export function mayUseModel({ models }: Pick<KeyLimits, 'models'>, model: string): boolean {
-  return models === null || models.includes(model);
+/** Null: a request that names no model, and gets whichever is the default. */
+export function mayUseModel({ models }: Pick<KeyLimits, 'models'>, model: string | null): boolean {
+  return models === null || (model !== null && models.includes(model));
 }
 
 /** The period that a moment is in, by UTC; a budget without period has one that never ends. */

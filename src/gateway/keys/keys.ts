@@ -4,7 +4,7 @@ import { type KeyRecord, keyState, mayUseModel } from '../../domain/gateway-key.
 import { type KeyBook, makeKeyBook } from './book.ts';
 import { BUDGET_TIMES, type BudgetLease, Budgets, type BudgetTimes } from './budgets.ts';
 import type { RateLease, Rates } from './rates.ts';
-import { keysUnavailable, modelNotAllowed } from './refusals.ts';
+import { keyRevoked, modelNotAllowed } from './refusals.ts';
 import { openKeyStore } from './store.ts';
 import { KeyTable } from './table.ts';
 import { KEY_TABLES } from './tables.ts';
@@ -25,7 +25,7 @@ export type GatewayKeys = {
    * Takes a request on. Throws or rejects with a `Refusal`: 403 for its model, 429 for its rates, 402 or 429 for its
    * budget, 503 where the budget cannot be read. A promise only where the database has to be asked: `await` it.
    */
-  begin(key: GatewayKey, need: Need): Lease | Promise<Lease>;
+  begin(key: Pick<GatewayKey, 'id'>, need: Need): Lease | Promise<Lease>;
   /** For the admin API. */
   readonly book: KeyBook;
   close(): Promise<void>;
@@ -33,7 +33,8 @@ export type GatewayKeys = {
 
 /** What a request may come to. */
 export type Need = {
-  readonly model: string;
+  /** Null: the request names none. */
+  readonly model: string | null;
   readonly promptTokensAtMost: number;
   readonly completionTokensAtMost: number;
   readonly usdAtMost: number;
@@ -104,13 +105,13 @@ export async function openGatewayKeys(options: GatewayKeysOptions): Promise<Gate
 
 function begin(
   { table, budgets }: { table: KeyTable; budgets: Budgets },
-  key: GatewayKey,
+  { id }: Pick<GatewayKey, 'id'>,
   need: Need,
 ): Lease | Promise<Lease> {
+  const entry = table.noteUse(id);
+  if (entry === null) throw keyRevoked();
+  const { rates, key } = entry;
   if (!mayUseModel(key.limits, need.model)) throw modelNotAllowed(need.model);
-  const entry = table.noteUse(key);
-  if (entry === null) throw keysUnavailable('This API key was revoked a moment ago.');
-  const { rates } = entry;
   const rate = rates.begin(need.promptTokensAtMost + need.completionTokensAtMost);
   const { budget } = key.limits;
   if (budget === null) return makeLease(rates, rate, null);
@@ -143,4 +144,4 @@ function makeLease(rates: Rates, rate: RateLease, budget: BudgetLease | null): L
   };
 }
 
-export type { KeyBook } from './book.ts';
+export type { KeyBook, KeyOrder, KeyStanding } from './book.ts';

@@ -12,10 +12,23 @@ export class LimitRefusal extends Refusal {
   }
 }
 
-export function modelNotAllowed(model: string): Refusal {
+export function keyRevoked(): Refusal {
+  return new Refusal({
+    status: 401,
+    message: 'This API key is not valid here any more.',
+    type: 'invalid_request_error',
+    code: 'invalid_api_key',
+  });
+}
+
+export function modelNotAllowed(model: string | null): Refusal {
+  const what =
+    model === null
+      ? 'This API key may use some models only, and the request names none.'
+      : `This API key may not use the model ${JSON.stringify(model.slice(0, 200))}.`;
   return new Refusal({
     status: 403,
-    message: `This API key may not use the model ${JSON.stringify(model.slice(0, 200))}. GET /v1/models lists those that it may.`,
+    message: `${what} GET /v1/models lists those that it may.`,
     type: 'invalid_request_error',
     code: 'model_not_allowed',
     param: 'model',

@@ -61,7 +61,7 @@ export class KeyTable {
   }
 
   /** What counts for the key; null when it is gone meanwhile. */
-  noteUse({ id }: GatewayKey): Entry | null {
+  noteUse(id: string): Entry | null {
     const entry = this.#byId.get(id);
     if (entry === undefined) return null;
     this.#used.set(id, Math.floor(this.#nowMs() / MINUTE_MS) * MINUTE_MS);
