@@ -41,8 +41,12 @@ export class SlidingWindow {
   }
 
   remaining(nowMs: number): number {
+    return Math.max(0, this.limit - this.taken(nowMs));
+  }
+
+  taken(nowMs: number): number {
     this.#moveTo(nowMs);
-    return Math.max(0, this.limit - this.#sum);
+    return this.#sum;
   }
 
   /** Until nothing of what was taken counts any more. */
