@@ -14,7 +14,9 @@ import { connectSessions, type Sessions } from './client.ts';
 import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
+import { makeGpuPrices } from './gateway/gpu-prices.ts';
 import { openGatewayKeys } from './gateway/keys/keys.ts';
+import { openMetering } from './gateway/metering.ts';
 import type { Deadlines } from './gateway/upstream.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
@@ -78,15 +80,14 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
   const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
-  const keys = await openGatewayKeys({
-    owner: installation.owner,
-    home,
-    databaseUrl: config.LEASH_DATABASE_URL,
-    logger,
-  });
+  const place = { owner: installation.owner, home, databaseUrl: config.LEASH_DATABASE_URL, logger };
+  const keys = await openGatewayKeys(place);
   app.addHook('onClose', () => keys.close());
+  const usdPerHourOf = makeGpuPrices(sessions);
+  const metering = openMetering({ ...place, registry: metrics.registry, usdPerHourOf });
+  app.addHook('onClose', () => metering.close());
   const tiers = deps.tiers ?? readTiers(config.LEASH_TIERS);
-  await app.register(adminApp({ sessions, config, tiers, admit, metrics, keys: keys.book }));
+  await app.register(adminApp({ sessions, config, tiers, admit, metrics, metering, keys: keys.book }));
   await app.register(
     gatewayApp({
       sessions,

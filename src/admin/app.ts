@@ -4,6 +4,7 @@ import type { Sessions } from '../client.ts';
 import type { Config } from '../config.ts';
 import type { Tier } from '../domain/tier.ts';
 import type { KeyBook } from '../gateway/keys/keys.ts';
+import type { Metering } from '../gateway/metering.ts';
 import { type Admit, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import { costsRoutes } from './costs.ts';
@@ -29,6 +30,7 @@ export type AdminDeps = {
   readonly admit: Admit;
   readonly metrics: Metrics;
   readonly keys: KeyBook;
+  readonly metering: Pick<Metering, 'usage'>;
 };
 
 const BODY_BYTES_MAX = 256 * 1_024;
