@@ -48,8 +48,11 @@ export type Used = {
 
 /** What a request was promised, until it has ended: every lease is settled, with nothing used where nothing was. */
 export type Lease = {
-  /** Once; later calls do nothing. */
-  settle(used: Used): void;
+  /**
+   * Once; later calls do nothing. Null: it was sent, and nobody knows what it came to (a stream that was cut, or told
+   * no usage). Then it counts as reserved, or leaving before the end would be free.
+   */
+  settle(used: Used | null): void;
   /** The numbers of `x-ratelimit-*`; none for a key without rates. */
   rateHeaders(): Readonly<Record<string, string>>;
 };
@@ -114,12 +117,12 @@ function begin(
   if (!mayUseModel(key.limits, need.model)) throw modelNotAllowed(need.model);
   const rate = rates.begin(need.promptTokensAtMost + need.completionTokensAtMost);
   const { budget } = key.limits;
-  if (budget === null) return makeLease(rates, rate, null);
+  if (budget === null) return makeLease(rates, rate, null, need);
   try {
     const begun = budgets.begin(key.id, budget, need.usdAtMost);
-    if (!(begun instanceof Promise)) return makeLease(rates, rate, begun);
+    if (!(begun instanceof Promise)) return makeLease(rates, rate, begun, need);
     return begun.then(
-      (lease) => makeLease(rates, rate, lease),
+      (lease) => makeLease(rates, rate, lease, need),
       (error: unknown) => {
         rate.cancel();
         throw error;
@@ -131,12 +134,18 @@ function begin(
   }
 }
 
-function makeLease(rates: Rates, rate: RateLease, budget: BudgetLease | null): Lease {
+function makeLease(rates: Rates, rate: RateLease, budget: BudgetLease | null, need: Need): Lease {
   let isOpen = true;
+  const reserved: Used = {
+    promptTokens: need.promptTokensAtMost,
+    completionTokens: need.completionTokensAtMost,
+    usd: need.usdAtMost,
+  };
   return {
-    settle({ promptTokens, completionTokens, usd }) {
+    settle(used) {
       if (!isOpen) return;
       isOpen = false;
+      const { promptTokens, completionTokens, usd } = used ?? reserved;
       rate.settle(promptTokens + completionTokens);
       budget?.settle(usd);
     },

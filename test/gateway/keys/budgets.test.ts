@@ -86,6 +86,15 @@ describe.each(KINDS)('budgets of keys in %s', (kind) => {
     await eventually('it is written', async () => (await keys.book.list())[0]?.spent?.usd === 0.45, soon);
   });
 
+  it('a request of which nobody knows what it came to counts as it was reserved', async () => {
+    const keys = await openKeys(places.fresh(kind));
+    const { key } = await makeKey(keys, { budget: { usd: 1, period: 'total' } });
+    const { lease } = await tryBegin(keys, key, { usdAtMost: 0.7 });
+    lease?.settle(null);
+    lease?.settle({ ...CENT, usd: 0 });
+    await eventually('it is written', async () => (await keys.book.list())[0]?.spent?.usd === 0.7, soon);
+  });
+
   it('what was spent survives the end of a server, and what was under way counts as spent', async () => {
     const place = places.fresh(kind);
     const before = await openKeys(place);
