@@ -8,6 +8,8 @@ export type OpenAiError = {
   readonly code: string;
   readonly param?: string;
   readonly retryAfterSeconds?: number;
+  /** Further headers of the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 export function openAiBody({ message, type, code, param }: OpenAiError) {
@@ -18,6 +20,7 @@ export function sendOpenAiError(reply: FastifyReply, error: OpenAiError): Fastif
   if (error.retryAfterSeconds !== undefined) {
     reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
   }
+  if (error.headers !== undefined) reply.headers(error.headers);
   if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="leash"');
   return reply
     .code(error.status)

@@ -4,7 +4,10 @@ import type { Exchange, Exchanged } from './exchange.ts';
 import { budgetReserved, budgetSpent, keysUnavailable } from './refusals.ts';
 
 /** What is left of a promise when the request has ended. */
-export type BudgetLease = { settle(usd: number): void };
+export type BudgetLease = {
+  /** Null: what was reserved. */
+  settle(usd: number | null): void;
+};
 
 export type BudgetTimes = {
   /** How often allowances are looked after. */
@@ -122,7 +125,7 @@ export class Budgets {
       settle: (usd) => {
         if (!isOpen) return;
         isOpen = false;
-        account.settle(reservation, Math.max(0, toNanoUsd(usd)));
+        account.settle(reservation, usd === null ? reservation.nano : Math.max(0, toNanoUsd(usd)));
       },
     };
   }

@@ -37,6 +37,7 @@ export type Need = {
   readonly model: string | null;
   readonly promptTokensAtMost: number;
   readonly completionTokensAtMost: number;
+  /** Read for a key with a budget alone: it may be a getter. */
   readonly usdAtMost: number;
 };
 
@@ -117,12 +118,12 @@ function begin(
   if (!mayUseModel(key.limits, need.model)) throw modelNotAllowed(need.model);
   const rate = rates.begin(need.promptTokensAtMost + need.completionTokensAtMost);
   const { budget } = key.limits;
-  if (budget === null) return makeLease(rates, rate, null, need);
+  if (budget === null) return makeLease(rates, rate, null);
   try {
     const begun = budgets.begin(key.id, budget, need.usdAtMost);
-    if (!(begun instanceof Promise)) return makeLease(rates, rate, begun, need);
+    if (!(begun instanceof Promise)) return makeLease(rates, rate, begun);
     return begun.then(
-      (lease) => makeLease(rates, rate, lease, need),
+      (lease) => makeLease(rates, rate, lease),
       (error: unknown) => {
         rate.cancel();
         throw error;
@@ -134,20 +135,15 @@ function begin(
   }
 }
 
-function makeLease(rates: Rates, rate: RateLease, budget: BudgetLease | null, need: Need): Lease {
+function makeLease(rates: Rates, rate: RateLease, budget: BudgetLease | null): Lease {
   let isOpen = true;
-  const reserved: Used = {
-    promptTokens: need.promptTokensAtMost,
-    completionTokens: need.completionTokensAtMost,
-    usd: need.usdAtMost,
-  };
   return {
     settle(used) {
       if (!isOpen) return;
       isOpen = false;
-      const { promptTokens, completionTokens, usd } = used ?? reserved;
-      rate.settle(promptTokens + completionTokens);
-      budget?.settle(usd);
+      // Else the rate keeps what was reserved.
+      if (used !== null) rate.settle(used.promptTokens + used.completionTokens);
+      budget?.settle(used?.usd ?? null);
     },
     rateHeaders: () => rates.headers(),
   };

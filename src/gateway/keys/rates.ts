@@ -24,7 +24,7 @@ export class Rates {
     this.#nowMs = nowMs;
   }
 
-  /** Throws a `LimitRefusal`, and then nothing is counted. */
+  /** Throws a `Refusal`, and then nothing is counted. */
   begin(tokensAtMost: number): RateLease {
     if (this.#requests === null && this.#tokens === null) return FREE;
     const nowMs = this.#nowMs();

@@ -1,17 +1,6 @@
 import type { KeyBudget } from '../../domain/gateway-key.ts';
 import { Refusal } from '../errors.ts';
 
-/** A refusal for a limit of the key, with the numbers of `x-ratelimit-*`. */
-export class LimitRefusal extends Refusal {
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(error: Refusal['error'], headers: Readonly<Record<string, string>>) {
-    super(error);
-    this.name = 'LimitRefusal';
-    this.headers = headers;
-  }
-}
-
 export function keyRevoked(): Refusal {
   return new Refusal({
     status: 401,
@@ -37,25 +26,24 @@ export function modelNotAllowed(model: string | null): Refusal {
 
 export type RateKind = 'requests' | 'tokens';
 
+/** With the numbers of `x-ratelimit-*` in its headers. */
 export function rateExceeded(
   of: { kind: RateKind; limit: number; asked: number; retryAfterMs: number | null },
   headers: Readonly<Record<string, string>>,
-): LimitRefusal {
+): Refusal {
   const allowed = `This API key may use ${of.limit} ${of.kind} a minute`;
   const message =
     of.retryAfterMs === null
       ? `${allowed}, and this request alone may need ${of.asked}: shorten it, or ask for fewer with max_tokens.`
       : `${allowed}, which are used up. Ask again in ${Math.ceil(of.retryAfterMs / 1_000)} s.`;
-  return new LimitRefusal(
-    {
-      status: 429,
-      message,
-      type: 'rate_limit_exceeded',
-      code: 'rate_limit_exceeded',
-      ...(of.retryAfterMs !== null && { retryAfterSeconds: of.retryAfterMs / 1_000 }),
-    },
+  return new Refusal({
+    status: 429,
+    message,
+    type: 'rate_limit_exceeded',
+    code: 'rate_limit_exceeded',
     headers,
-  );
+    ...(of.retryAfterMs !== null && { retryAfterSeconds: of.retryAfterMs / 1_000 }),
+  });
 }
 
 /** Asking again does not help before the period is over: 402, which clients do not repeat by themselves. */

@@ -146,7 +146,10 @@ test('a request above the rate is 429 with the time to wait; what was refused is
   });
   first.lease?.settle({ promptTokens: 10, completionTokens: 20, usd: 0 });
   const tooMany = await tryBegin(keys, key, { promptTokensAtMost: 1_000 });
-  expect(tooMany.error).toMatchObject({ status: 429, type: 'rate_limit_exceeded' });
+  expect(tooMany.error).toMatchObject({
+    ...{ status: 429, type: 'rate_limit_exceeded' },
+    headers: { 'x-ratelimit-limit-tokens': '1000', 'x-ratelimit-remaining-tokens': '970' },
+  });
   expect(tooMany.error).not.toHaveProperty('retryAfterSeconds');
   const second = await tryBegin(keys, key, { promptTokensAtMost: 870 });
   expect(second.error).toBeNull();
