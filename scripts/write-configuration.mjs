@@ -44,6 +44,11 @@ const GROUPS = [
     holds: (/** @type {string} */ name) => /^(MODAL|ANTHROPIC)_/.test(name),
   },
   {
+    title: 'Gateway',
+    says: 'What they do together is told in [gateway](gateway.md).',
+    holds: (/** @type {string} */ name) => name.startsWith('GATEWAY_'),
+  },
+  {
     title: 'Temporal',
     says: '',
     holds: (/** @type {string} */ name) => name.startsWith('TEMPORAL_'),
@@ -156,7 +161,10 @@ function table(rows) {
 function namesUsed() {
   const names = Object.keys(settingsSchema.shape);
   const texts = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && entry.name !== 'config.ts')
+    .filter(
+      (entry) =>
+        entry.isFile() && entry.name.endsWith('.ts') && !/^(config|gateway-settings)\.ts$/.test(entry.name),
+    )
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
   return new Set(names.filter((name) => texts.some((text) => new RegExp(`\\b${name}\\b`).test(text))));
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { gatewaySettings } from './gateway-settings.ts';
 
 /**
  * Every setting, read once at start from the environment. Rooms receive values, never the environment.
@@ -73,9 +74,19 @@ const settings = {
     .optional()
     .meta({ secret: true })
     .describe('Proxy-auth token secret of the Modal endpoint'),
-  MODAL_MODEL: z.string().optional().describe('Model that the Modal endpoint serves'),
+  MODAL_MODEL: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Model that the Modal endpoint serves; LEASH_MODEL when not set'),
   ANTHROPIC_API_KEY: z.string().optional().meta({ secret: true }).describe('Key of the Anthropic API'),
-  ANTHROPIC_MODEL: z.string().optional().describe('Model asked of Anthropic'),
+  ANTHROPIC_MODEL: z
+    .string()
+    .min(1)
+    .default('claude-sonnet-4-5')
+    .describe('Model asked of Anthropic where a request names none'),
+  ANTHROPIC_BASE_URL: url.default('https://api.anthropic.com').describe('Where the Anthropic API is'),
+  ...gatewaySettings,
   ADMIN_TOKEN: z
     .string()
     .min(8, 'at least 8 characters')

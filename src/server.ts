@@ -5,8 +5,10 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Logger } from 'pino';
 import { adminApp } from './admin/app.ts';
 import { type Admit, admitBearer, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
-import { type Metrics, makeMetrics } from './admin/metrics.ts';
+import { makeMetrics } from './admin/metrics.ts';
+import { toSessionRequest } from './admin/present.ts';
 import { answerError, answerNotFound } from './admin/problems.ts';
+import { launchBody } from './admin/schema.ts';
 import { readTiers } from './admin/tiers-file.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
@@ -14,10 +16,15 @@ import { connectSessions, type Sessions } from './client.ts';
 import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
+import type { Answered } from './gateway/front.ts';
+import { type GatewayDeps, openGateway } from './gateway/gateway.ts';
 import { makeGpuPrices } from './gateway/gpu-prices.ts';
 import { openGatewayKeys } from './gateway/keys/keys.ts';
 import { openMetering } from './gateway/metering.ts';
-import type { Deadlines } from './gateway/upstream.ts';
+import { openSwitchFile } from './gateway/switch-file.ts';
+import type { Deadlines } from './gateway/target.ts';
+import type { Waker } from './gateway/waiting-room.ts';
+import { makeWaker } from './gateway/waking.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
 
@@ -39,12 +46,16 @@ export type HttpServerDeps = {
   readonly workerMetrics?: () => Promise<string>;
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
-  readonly deadlines?: Deadlines;
-};
+  readonly deadlines?: Partial<Deadlines>;
+  /** Where keys lie that settings name; left out: that of this process. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+} & Pick<GatewayDeps, 'keys' | 'metering' | 'priceOf' | 'anthropic'>;
 
 const DRAIN_MS = 10_000;
 /** For a whole request to arrive: 32 MiB on a slow line, but not for ever. */
 const REQUEST_TIMEOUT_MS = 120_000;
+/** Between two requests of a connection; longer than proxies in front of us wait, so that they let go first. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
 /** Admin API, gateway and probes in one server. Rejects with a sentence when it cannot listen. */
 export async function startHttpServer(deps: HttpServerDeps): Promise<HttpServer> {
@@ -66,39 +77,68 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const { config, installation, sessions, logger } = deps;
   const { home } = installation;
   const authority = await openAuthority({ home, caDir: config.LEASH_CA_DIR, issues: false });
+  const metrics = makeMetrics(sessions, deps.workerMetrics);
+  const noteAnswered = (seen: Answered) => {
+    metrics.noteRequest(seen);
+    logger.debug(seen, 'request answered');
+  };
+  const tiers = deps.tiers ?? readTiers(config.LEASH_TIERS);
+  const { switched, save: saveSwitched } = openSwitchFile(home);
+  const place = { owner: installation.owner, home, databaseUrl: config.LEASH_DATABASE_URL, logger };
+  const keys = await openGatewayKeys(place);
+  const usdPerHourOf = makeGpuPrices(sessions);
+  const metering = openMetering({ ...place, registry: metrics.registry, usdPerHourOf });
+  const gateway = openGateway({
+    keys,
+    metering,
+    ...deps,
+    environment: deps.environment ?? process.env,
+    authority,
+    noteAnswered,
+    switched,
+    saveSwitched,
+    ...(config.GATEWAY_AUTO_LAUNCH && { waker: wakerOf(deps, tiers) }),
+  });
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     // A status asked for each second is not news; see `observe`.
     logController: new LogController({ disableRequestLogging: true }),
-    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     frameworkErrors: answerError,
+    serverFactory: (handler) =>
+      gateway.front.serve(handler, {
+        requestTimeoutMs: REQUEST_TIMEOUT_MS,
+        keepAliveTimeoutMs: KEEP_ALIVE_TIMEOUT_MS,
+      }),
   });
-  const metrics = makeMetrics(sessions, deps.workerMetrics);
-  observe(app, metrics);
+  // Hooks of the end run last first: what the last requests came to is written when the gateway has ended.
+  app.addHook('onClose', async () => {
+    await keys.close();
+    await metering.close();
+  });
+  app.addHook('preClose', async () => gateway.stop());
+  app.addHook('onClose', () => gateway.close());
+  observe(app, noteAnswered);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
   const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
-  const place = { owner: installation.owner, home, databaseUrl: config.LEASH_DATABASE_URL, logger };
-  const keys = await openGatewayKeys(place);
-  app.addHook('onClose', () => keys.close());
-  const usdPerHourOf = makeGpuPrices(sessions);
-  const metering = openMetering({ ...place, registry: metrics.registry, usdPerHourOf });
-  app.addHook('onClose', () => metering.close());
-  const tiers = deps.tiers ?? readTiers(config.LEASH_TIERS);
-  await app.register(adminApp({ sessions, config, tiers, admit, metrics, metering, keys: keys.book }));
   await app.register(
-    gatewayApp({
-      sessions,
-      installation,
-      authority,
-      admit,
-      ...(deps.deadlines && { deadlines: deps.deadlines }),
-    }),
-    { prefix: '/v1' },
+    adminApp({ sessions, config, tiers, admit, metrics, gateway, metering, keys: keys.book }),
   );
+  await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   return app;
+}
+
+/** What traffic launches when it finds no GPU: what a launch without any parameter would. */
+function wakerOf({ sessions, config, logger }: HttpServerDeps, tiers: readonly Tier[]): Waker {
+  const body = launchBody.parse({});
+  return makeWaker({
+    sessions,
+    session: body.session,
+    request: toSessionRequest(body, config, tiers),
+    logger,
+  });
 }
 
 /** One count of wrong tokens for both surfaces: they are the same tokens. */
@@ -111,16 +151,14 @@ async function makeAdmit(
   return admitBearer({ ...tokens, countWrongToken });
 }
 
-function observe(app: FastifyInstance, metrics: Metrics): void {
+function observe(app: FastifyInstance, noteAnswered: (seen: Answered) => void): void {
   app.addHook('onResponse', async (request, reply) => {
-    const seen = {
+    noteAnswered({
       method: request.method,
       route: request.routeOptions.url ?? 'none',
       status: reply.statusCode,
       seconds: reply.elapsedTime / 1_000,
-    };
-    metrics.noteRequest(seen);
-    request.log.debug(seen, 'request answered');
+    });
   });
 }
 

@@ -67,7 +67,10 @@ export const statusAnswer = z.object({
   state: z.enum(SESSION_STATES),
   status: z.string().describe('`state` in lower case'),
   detail: z.string().describe('One sentence for people'),
-  provider: z.enum(['modal', 'vastai', 'anthropic']).nullable().describe('Where the gateway sends now'),
+  provider: z
+    .string()
+    .nullable()
+    .describe('Where the gateway sends now: `modal`, `vastai`, `anthropic` or another'),
   endpoint: z.string().nullable(),
   model: z.string().nullable(),
   gpu: z.string().nullable(),
@@ -240,6 +243,7 @@ export const readinessAnswer = z.object({
 export * from './key-answers.ts';
 export * from './machine-answers.ts';
 export * from './plan-answers.ts';
+export * from './provider-answers.ts';
 
 export type AttemptAnswer = z.output<typeof attemptAnswer>;
 export type ReceiptAnswer = z.output<typeof receiptAnswer>;

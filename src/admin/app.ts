@@ -17,7 +17,9 @@ import { newsRoutes } from './news.ts';
 import { offersRoutes } from './offers.ts';
 import { OPENAPI } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
+
 import { answerError, answerNotFound } from './problems.ts';
+import { type ProviderDesk, providersRoutes } from './providers.ts';
 import { reapRoutes } from './reap.ts';
 import { sessionsRoutes } from './sessions.ts';
 import { timelineRoutes } from './timeline.ts';
@@ -31,6 +33,7 @@ export type AdminDeps = {
   readonly metrics: Metrics;
   readonly keys: KeyBook;
   readonly metering: Pick<Metering, 'usage'>;
+  readonly gateway: ProviderDesk;
 };
 
 const BODY_BYTES_MAX = 256 * 1_024;
@@ -66,6 +69,7 @@ const adminRoutes =
     await app.register(keysRoutes(deps));
     await app.register(offersRoutes(deps));
     await app.register(machinesRoutes(deps));
+    await app.register(providersRoutes(deps));
     await app.register(timelineRoutes(deps));
     await app.register(logsRoutes(deps));
     await app.register(newsRoutes(deps));

@@ -54,14 +54,20 @@ export function toSessionRequest(body: LaunchBody, config: Config, tiers: readon
   };
 }
 
-/** The status of a session; `isServing`: whether the gateway sends traffic to it now. */
-export function presentStatus(view: SessionView, { isServing }: { isServing: boolean }): StatusAnswer {
+/**
+ * The status of a session; `isServing`: whether the gateway sends traffic to it now, `elsewhere`: who gets
+ * the traffic where it does not.
+ */
+export function presentStatus(
+  view: SessionView,
+  { isServing, elsewhere = null }: { isServing: boolean; elsewhere?: string | null },
+): StatusAnswer {
   return {
     session: view.session,
     state: view.state,
     status: view.state.toLowerCase(),
     detail: view.detail,
-    provider: isServing && view.state === 'READY' ? 'vastai' : null,
+    provider: isServing && view.state === 'READY' ? 'vastai' : elsewhere,
     endpoint: view.endpoint,
     model: view.model,
     gpu: view.gpu,

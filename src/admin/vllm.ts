@@ -8,6 +8,7 @@ import { launchAnswer, statusAnswer } from './answers.ts';
 import { parseInput } from './input.ts';
 import { describeCall } from './openapi.ts';
 import { presentStatus, toSessionRequest } from './present.ts';
+import type { ProviderDesk } from './providers.ts';
 import {
   destroyBody,
   extendBody,
@@ -17,7 +18,12 @@ import {
   statusQuery,
 } from './schema.ts';
 
-type Deps = { readonly sessions: Sessions; readonly config: Config; readonly tiers: readonly Tier[] };
+type Deps = {
+  readonly sessions: Sessions;
+  readonly config: Config;
+  readonly tiers: readonly Tier[];
+  readonly gateway: Pick<ProviderDesk, 'providerNow'>;
+};
 
 const IDEMPOTENCY_HEADER = {
   'idempotency-key': {
@@ -29,8 +35,9 @@ const IDEMPOTENCY_HEADER = {
 
 /** `/api/admin/vllm`: launch, status, extend, destroy. */
 export const vllmRoutes =
-  ({ sessions, config, tiers }: Deps): FastifyPluginAsync =>
+  ({ sessions, config, tiers, gateway }: Deps): FastifyPluginAsync =>
   async (app) => {
+    const present = (view: SessionView) => presentNow(view, { sessions, gateway });
     const launchable = launchBodyWithin({ budgetUsdMax: config.VASTAI_SESSION_BUDGET_LIMIT });
 
     app.post('/launch', { schema: LAUNCH }, async (request, reply) => {
@@ -43,12 +50,12 @@ export const vllmRoutes =
         request: toSessionRequest(body, config, tiers),
         ...(key !== undefined && { idempotencyKey: key }),
       });
-      return reply.code(created ? 202 : 200).send({ ...present(sessions, view), created });
+      return reply.code(created ? 202 : 200).send({ ...present(view), created });
     });
 
     app.get('/status', { schema: STATUS }, async (request) => {
       const { query } = parseInput({ query: { schema: statusQuery, given: request.query } });
-      return present(sessions, await sessions.status(query.session));
+      return present(await sessions.status(query.session));
     });
 
     app.post('/extend', { schema: EXTEND }, async (request) => {
@@ -61,7 +68,7 @@ export const vllmRoutes =
         additionalMs: Math.round(body.additional_minutes * 60_000),
         ...(key !== undefined && { idempotencyKey: key }),
       });
-      return present(sessions, view);
+      return present(view);
     });
 
     app.post('/destroy', { schema: DESTROY }, async (request, reply) => {
@@ -71,13 +78,17 @@ export const vllmRoutes =
         waitMs: Math.round(body.wait_seconds * 1_000),
         reason: 'requested',
       });
-      return reply.code(done ? 200 : 202).send(present(sessions, view));
+      return reply.code(done ? 200 : 202).send(present(view));
     });
   };
 
-function present(sessions: Sessions, view: SessionView) {
-  const isServing = sessions.serving().some(({ session }) => session === view.session);
-  return presentStatus(view, { isServing });
+function presentNow(view: SessionView, { sessions, gateway }: Pick<Deps, 'sessions' | 'gateway'>) {
+  const sentTo = gateway.providerNow(view.model) ?? gateway.providerNow(null);
+  const isListed = sessions.serving().some(({ session }) => session === view.session);
+  return presentStatus(view, {
+    isServing: isListed && sentTo === 'vastai',
+    elsewhere: sentTo === 'vastai' ? null : sentTo,
+  });
 }
 
 /** No body at all says nothing, which every call takes as `{}`. */

@@ -1,14 +1,10 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import type { Authority } from '../certificates.ts';
-import type { Sessions } from '../client.ts';
-import type { Installation } from '../installation.ts';
 import { type OpenAiError, Refusal, sendOpenAiError } from './errors.ts';
-import { forward } from './forwarding.ts';
-import { parseInferenceBody } from './request-body.ts';
-import { makeRouter, modelsOf } from './routing.ts';
-import { DEADLINES, type Deadlines, openUpstream } from './upstream.ts';
+import { BODY_BYTES_MAX } from './front.ts';
+import type { Gateway } from './gateway.ts';
+import { ROUTES } from './target.ts';
 
-/** Whether a caller may use the gateway; the admin token is its key until it has keys of its own. */
+/** Whether a caller may use the gateway by the admin token, and if not, why. */
 export type Admit = (
   request: FastifyRequest,
 ) => Promise<
@@ -16,37 +12,24 @@ export type Admit = (
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
 >;
 
-export type GatewayDeps = {
-  readonly sessions: Pick<Sessions, 'serving' | 'markUnreachable'>;
-  readonly installation: Pick<Installation, 'instanceKey'>;
-  readonly authority: Pick<Authority, 'pinOf'>;
-  readonly admit: Admit;
-  readonly deadlines?: Deadlines;
-};
+export type GatewayAppDeps = { readonly gateway: Gateway; readonly admit: Admit };
 
-const BODY_BYTES_MAX = 32 * 1_024 * 1_024;
-const FORWARDED = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'];
-
-/** The OpenAI-compatible API: one stable URL, whichever instance serves behind it. */
+/**
+ * The gateway's slower way: its list of models, every refusal, and requests that the front did not take,
+ * such as those whose length is not known beforehand.
+ */
 export const gatewayApp =
-  ({ sessions, installation, authority, admit, deadlines = DEADLINES }: GatewayDeps): FastifyPluginAsync =>
+  ({ gateway, admit }: GatewayAppDeps): FastifyPluginAsync =>
   async (app) => {
-    const router = makeRouter(sessions);
-    const upstream = openUpstream({
-      deadlines,
-      pinOf: authority.pinOf,
-      isServing: (label) => sessions.serving().some((session) => session.label === label),
-    });
-    app.addHook('onClose', () => upstream.close());
-    app.addHook('onRequest', (request) => requireAdmission(admit, request));
+    app.addHook('onRequest', (request) => requireAdmission({ gateway, admit }, request));
     app.setErrorHandler(answerError);
     app.setNotFoundHandler((request, reply) => answerError(notFound(request), request, reply));
     takeJsonAsBytes(app);
 
     const openedSec = Math.floor(Date.now() / 1_000);
-    app.get('/models', { schema: { hide: true } }, async () => ({
+    app.get('/models', { schema: { hide: true } }, async (request) => ({
       object: 'list',
-      data: modelsOf(sessions.serving()).map((id) => ({
+      data: modelsFor(gateway, request).map((id) => ({
         id,
         object: 'model',
         created: openedSec,
@@ -54,15 +37,25 @@ export const gatewayApp =
       })),
     }));
 
-    const deps = { sessions, router, upstream, instanceKey: installation.instanceKey };
-    for (const path of FORWARDED) {
-      app.post(
-        path.slice('/v1'.length),
-        { schema: { hide: true }, bodyLimit: BODY_BYTES_MAX },
-        (request, reply) => forward(deps, { request, reply, body: parseInferenceBody(request.body) }),
-      );
+    for (const route of ROUTES) {
+      app.post(`/${route}`, { schema: { hide: true }, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
+        reply.hijack();
+        gateway.front.pass({
+          request: request.raw,
+          response: reply.raw,
+          bytes: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+          key: gateway.admits(request.raw) ?? null,
+        });
+      });
     }
   };
+
+/** A key is shown what it may use. */
+function modelsFor(gateway: Gateway, request: FastifyRequest): string[] {
+  const models = gateway.models();
+  const allowed = gateway.admits(request.raw)?.limits?.models ?? null;
+  return allowed === null ? models : models.filter((model) => allowed.includes(model));
+}
 
 /** The body stays bytes: it is passed on as it came. */
 function takeJsonAsBytes(app: FastifyInstance): void {
@@ -74,7 +67,8 @@ function takeJsonAsBytes(app: FastifyInstance): void {
   });
 }
 
-async function requireAdmission(admit: Admit, request: FastifyRequest): Promise<void> {
+async function requireAdmission({ gateway, admit }: GatewayAppDeps, request: FastifyRequest): Promise<void> {
+  if (gateway.admits(request.raw) !== undefined) return;
   const admission = await admit(request);
   if (admission.kind === 'admitted') return;
   if (admission.kind === 'too-many') {

@@ -16,16 +16,21 @@ export function openAiBody({ message, type, code, param }: OpenAiError) {
   return { error: { message, type, param: param ?? null, code } };
 }
 
-export function sendOpenAiError(reply: FastifyReply, error: OpenAiError): FastifyReply {
+/** Headers of an answer that is an error, names and values in turn. */
+export function openAiHeaders(error: OpenAiError): string[] {
+  const headers = ['content-type', 'application/json; charset=utf-8'];
   if (error.retryAfterSeconds !== undefined) {
-    reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
+    headers.push('retry-after', String(Math.max(1, Math.ceil(error.retryAfterSeconds))));
   }
-  if (error.headers !== undefined) reply.headers(error.headers);
-  if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="leash"');
-  return reply
-    .code(error.status)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify(openAiBody(error)));
+  if (error.status === 401) headers.push('www-authenticate', 'Bearer realm="leash"');
+  for (const [name, value] of Object.entries(error.headers ?? {})) headers.push(name, value);
+  return headers;
+}
+
+export function sendOpenAiError(reply: FastifyReply, error: OpenAiError): FastifyReply {
+  const headers = openAiHeaders(error);
+  for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] ?? '', headers[at + 1]);
+  return reply.code(error.status).send(JSON.stringify(openAiBody(error)));
 }
 
 /** A request that is refused before or instead of being sent on. */
@@ -49,23 +54,45 @@ export function badRequest(message: string, param?: string): Refusal {
   });
 }
 
-export function noReadySession(): Refusal {
-  return new Refusal({
+/** What is known of why nobody serves, and when to ask again. */
+export type Outlook = { readonly message: string; readonly retryAfterSeconds: number };
+
+const NO_OUTLOOK: Outlook = {
+  message: 'Launch one (POST /api/admin/vllm/launch), or ask again when the one that is starting is READY.',
+  retryAfterSeconds: 15,
+};
+
+export function noReadySession(outlook: Outlook | null = null): OpenAiError {
+  const { message, retryAfterSeconds } = outlook ?? NO_OUTLOOK;
+  return {
     status: 503,
-    message:
-      'No session is READY to serve this request. Launch one (POST /api/admin/vllm/launch), or ask again when the one that is starting is READY.',
+    message: `No session is READY to serve this request, nor another provider. ${message}`,
     type: 'service_unavailable_error',
     code: 'no_ready_session',
-    retryAfterSeconds: 15,
-  });
+    retryAfterSeconds,
+  };
 }
 
-export function unknownModel(model: string, models: readonly string[]): Refusal {
-  return new Refusal({
+export function unknownModel(model: string, models: readonly string[]): OpenAiError {
+  return {
     status: 404,
     message: `The model ${JSON.stringify(model.slice(0, 200))} is not served here; served now: ${models.join(', ')}.`,
     type: 'invalid_request_error',
     code: 'model_not_found',
     param: 'model',
-  });
+  };
+}
+
+export function tooManyAtOnce(max: number): OpenAiError {
+  return {
+    status: 429,
+    message: `${max} requests are under way, the most this gateway takes at once. Ask again in a moment.`,
+    type: 'rate_limit_error',
+    code: 'too_many_requests',
+    retryAfterSeconds: 1,
+  };
+}
+
+export function serverError(status: number, code: string, message: string): OpenAiError {
+  return { status, code, message, type: 'server_error' };
 }

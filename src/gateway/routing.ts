@@ -1,63 +1,121 @@
-import type { ServingSession, Sessions } from '../client.ts';
-import { noReadySession, unknownModel } from './errors.ts';
+import type { Provider } from './providers/provider.ts';
+import type { Switchboard } from './switchboard.ts';
+import type { Candidate, Route, Target } from './target.ts';
 
-/** Counts the requests under way at each instance, and chooses where the next one goes. */
-export type Router = {
-  /**
-   * The session for a request that names `model` (null: whichever is the default), other than those that
-   * were tried. Throws a `Refusal`: `no_ready_session`, `model_not_found`.
-   */
-  choose(model: string | null, tried: ReadonlySet<ServingSession>): ServingSession;
-  /** Counts one request until the answer is called. */
-  begin(session: ServingSession): () => void;
+export type Policy = 'priority' | 'cheapest';
+
+/** What a request asks of the router. */
+export type Wanted = { readonly model: string | null; readonly route: Route };
+
+export type Choice =
+  | { readonly kind: 'candidate'; readonly candidate: Candidate; readonly provider: Provider }
+  /** Nobody serves such a model, though others are served. */
+  | { readonly kind: 'unknown-model'; readonly models: readonly string[] }
+  /** All that serve it were tried, or rest, or there are none now. */
+  | { readonly kind: 'none'; readonly readyAtMs: number | null };
+
+export type RouterOptions = {
+  /** In the configured order. */
+  readonly providers: readonly Provider[];
+  readonly policy: Policy;
+  readonly switchboard: Switchboard;
+  /** What a model is called where: `default` for each provider's own, or names by provider. */
+  readonly modelMap: Readonly<Record<string, 'default' | Readonly<Record<string, string>>>>;
+  /** Whether a named model may be answered by another one where those that serve it cannot. */
+  readonly modelFallback: boolean;
 };
 
-export function makeRouter(sessions: Pick<Sessions, 'serving'>): Router {
-  const outstanding = new Map<string, number>();
-  const load = ({ label }: ServingSession) => outstanding.get(label) ?? 0;
+/**
+ * Chooses where a request goes next.
+ *
+ * 1. Providers in their order; in one provider the target with the least under way.
+ * 2. A target whose breaker is open is passed over while another one is left, and tried last: a breaker is
+ *    there to prefer others, not to be the outage itself. What asked to be left alone is left alone.
+ * 3. No target is chosen twice for one request.
+ */
+export class Router {
+  readonly #options: RouterOptions;
 
-  return {
-    choose(model, tried) {
-      const serving = sessions.serving();
-      const wanted = model ?? defaultModel(serving);
-      const ofModel = serving.filter((session) => session.model === wanted);
-      // One that was served a moment ago is not unknown: asking again later makes sense.
-      if (ofModel.length === 0 && model !== null && serving.length > 0 && tried.size === 0) {
-        throw unknownModel(model, modelsOf(serving));
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  choose(wanted: Wanted, tried: readonly Target[], nowMs: number): Choice {
+    let isKnown = false;
+    let last: { candidate: Candidate; provider: Provider } | null = null;
+    let readyAtMs: number | null = null;
+    for (const provider of this.order(wanted.model)) {
+      const candidates = this.#candidates(provider, wanted);
+      isKnown ||= candidates.length > 0;
+      let best: Candidate | null = null;
+      for (const candidate of candidates) {
+        const { target } = candidate;
+        if (tried.length > 0 && tried.includes(target)) continue;
+        const { breaker } = target;
+        if (breaker.allows(nowMs)) {
+          if (best === null || this.#isBetter(target, best.target)) best = candidate;
+          continue;
+        }
+        readyAtMs = Math.min(readyAtMs ?? Number.POSITIVE_INFINITY, breaker.openUntilMs);
+        if (!breaker.allowsLast(nowMs)) continue;
+        if (last === null || breaker.openUntilMs < last.candidate.target.breaker.openUntilMs) {
+          last = { candidate, provider };
+        }
       }
-      const labelsTried = new Set([...tried].map(({ label }) => label));
-      const [best] = ofModel
-        .filter(({ label }) => !labelsTried.has(label))
-        .sort((a, b) => load(a) - load(b) || compareNames(a, b));
-      if (best === undefined) throw noReadySession();
-      return best;
-    },
+      if (best !== null) return { kind: 'candidate', candidate: best, provider };
+    }
+    if (last !== null) return { kind: 'candidate', ...last };
+    if (isKnown || wanted.model === null || tried.length > 0) return { kind: 'none', readyAtMs };
+    const models = this.models();
+    return models.length === 0 ? { kind: 'none', readyAtMs } : { kind: 'unknown-model', models };
+  }
 
-    begin(session) {
-      outstanding.set(session.label, load(session) + 1);
-      let isOpen = true;
-      return () => {
-        if (!isOpen) return;
-        isOpen = false;
-        const left = load(session) - 1;
-        if (left > 0) outstanding.set(session.label, left);
-        else outstanding.delete(session.label);
-      };
-    },
-  };
+  /** All that may be asked, whoever comes first. */
+  candidates(wanted: Wanted): readonly Candidate[] {
+    return this.#options.providers.flatMap((provider) => this.#candidates(provider, wanted));
+  }
+
+  /** Providers as they are asked for this model. */
+  order(model: string | null): readonly Provider[] {
+    const { providers, policy, switchboard } = this.#options;
+    const ordered = policy === 'cheapest' ? cheapestFirst(providers, model) : providers;
+    const preferred = switchboard.provider;
+    if (preferred === null || ordered[0]?.name === preferred) return ordered;
+    return [...ordered].sort((a, b) => Number(b.name === preferred) - Number(a.name === preferred));
+  }
+
+  /** Every model served now, once, in the order of the providers. */
+  models(): string[] {
+    return [...new Set(this.#options.providers.flatMap((provider) => provider.models()))];
+  }
+
+  /** Who would get a request for this model now. */
+  providerNow(model: string | null, nowMs: number): string | null {
+    const choice = this.choose({ model, route: 'chat/completions' }, [], nowMs);
+    return choice.kind === 'candidate' ? choice.provider.name : null;
+  }
+
+  #candidates(provider: Provider, { model, route }: Wanted): readonly Candidate[] {
+    const own = provider.candidates(model, route);
+    if (own.length > 0 || model === null) return own;
+    const { modelMap, modelFallback } = this.#options;
+    const mapped = Object.hasOwn(modelMap, model) ? modelMap[model] : undefined;
+    if (mapped === 'default') return provider.candidates(null, route);
+    const name = mapped?.[provider.name];
+    if (name !== undefined) return provider.candidates(name === 'default' ? null : name, route);
+    return modelFallback ? provider.candidates(null, route) : own;
+  }
+
+  #isBetter(one: Target, other: Target): boolean {
+    const switched = this.#options.switchboard.session;
+    if (switched !== null && other.session === switched) return false;
+    if (switched !== null && one.session === switched) return true;
+    return one.inFlight < other.inFlight;
+  }
 }
 
-/** Every model served now, once, in the order of the sessions' names. */
-export function modelsOf(serving: readonly ServingSession[]): string[] {
-  return [...new Set([...serving].sort(compareNames).map(({ model }) => model))];
-}
-
-/** That of the session `default`; where there is none, of the first by name: the same one each time. */
-function defaultModel(serving: readonly ServingSession[]): string | undefined {
-  const [first] = [...serving].sort(compareNames);
-  return (serving.find(({ session }) => session === 'default') ?? first)?.model;
-}
-
-function compareNames(a: ServingSession, b: ServingSession): number {
-  return a.session < b.session ? -1 : Number(a.session > b.session);
+/** Those of unknown price come last, each group in the configured order. */
+function cheapestFirst(providers: readonly Provider[], model: string | null): readonly Provider[] {
+  const price = (provider: Provider) => provider.usdPerMillionTokens(model) ?? Number.MAX_VALUE;
+  return [...providers].sort((a, b) => price(a) - price(b));
 }

@@ -14,6 +14,8 @@ export type ServingSession = {
   readonly endpoint: string;
   readonly label: string;
   readonly instanceId: number;
+  /** False: it gets no traffic before it is switched to. */
+  readonly autoSwitch?: boolean;
 };
 
 const REFRESH_MS = 1_000;
@@ -33,6 +35,8 @@ export class ServingTable {
   #loop: Promise<void> = Promise.resolve();
   #rows: ReadonlyMap<string, ServingSession> = new Map();
   #unreachable = new Set<string>();
+  /** The same list until something changes: who asks with every request need not look through it anew. */
+  #serving: readonly ServingSession[] | null = null;
   /** Sessions somebody here asked about: looked at each second, whatever visibility knows of them yet. */
   readonly #asked = new Set<string>();
 
@@ -52,7 +56,8 @@ export class ServingTable {
   }
 
   serving(): readonly ServingSession[] {
-    return [...this.#rows.values()].filter(({ label }) => !this.#unreachable.has(label));
+    this.#serving ??= [...this.#rows.values()].filter(({ label }) => !this.#unreachable.has(label));
+    return this.#serving;
   }
 
   /** What a status just said is served at once: whoever was told READY may send the next request. */
@@ -65,12 +70,14 @@ export class ServingTable {
     if (row === null) rows.delete(view.session);
     else rows.set(view.session, row);
     this.#rows = rows;
+    this.#serving = null;
   }
 
   /** A refused connection: out until the next look that says READY. */
   markUnreachable(session: string): void {
     const row = this.#rows.get(session);
     if (row !== undefined) this.#unreachable.add(row.label);
+    this.#serving = null;
   }
 
   async #refreshForEver(): Promise<void> {
@@ -80,6 +87,7 @@ export class ServingTable {
         const markedBefore = new Set(this.#unreachable);
         this.#rows = await this.#look();
         for (const label of markedBefore) this.#unreachable.delete(label);
+        this.#serving = null;
         wasSilent = false;
       } catch (error) {
         if (!wasSilent)
@@ -130,12 +138,13 @@ export class ServingTable {
     if (described.status.name !== 'RUNNING') this.#asked.delete(session);
     if (described.status.name !== 'RUNNING' || state !== 'READY' || owner !== this.#owner) return null;
     if (!endpoint || !label || !model || !instanceId) return null;
-    return { session, model, endpoint, label, instanceId };
+    return { session, model, endpoint, label, instanceId, autoSwitch: memo.auto_switch ?? true };
   }
 }
 
-function rowOf({ session, state, model, endpoint, label, instanceId }: SessionView): ServingSession | null {
+function rowOf(view: SessionView): ServingSession | null {
+  const { session, state, model, endpoint, label, instanceId, autoSwitch } = view;
   if (state !== 'READY' || model === null || endpoint === null || label === null || instanceId === null)
     return null;
-  return { session, model, endpoint, label, instanceId };
+  return { session, model, endpoint, label, instanceId, autoSwitch };
 }

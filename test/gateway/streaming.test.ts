@@ -130,13 +130,26 @@ test('an instance that falls silent in the middle of a stream ends it with an er
   expect(await eventsOf(await stream(edge))).toMatchObject([{ n: 1 }, INTERRUPTED]);
 });
 
-test('an answer that is no stream and breaks off never looks complete', async () => {
+test('an answer that is no stream and breaks off is 502: nothing of it had reached the caller', async () => {
   await using edge = await startHttpEdge();
-  await using _upstream = await serveRaw(edge, (response) => {
+  await using upstream = await serveRaw(edge, (response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.write('{"choices":[', () => response.destroy());
   });
   const answer = await edge.ask('/v1/chat/completions', { json: chat() });
+  expect(answer.status).toBe(502);
+  expect(await answer.json()).toMatchObject({ error: { code: 'upstream_reset' } });
+  expect(upstream.received).toHaveLength(2);
+});
+
+test('a long answer that is no stream and breaks off never looks complete', async () => {
+  await using edge = await startHttpEdge();
+  await using _upstream = await serveRaw(edge, (response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write(`{"data":"${'x'.repeat(400_000)}`, () => setTimeout(() => response.destroy(), 100));
+  });
+  const answer = await edge.ask('/v1/embeddings', { json: chat() });
+  expect(answer.status).toBe(200);
   await expect(answer.text()).rejects.toThrow();
 });
 

@@ -1,6 +1,10 @@
+import { request } from 'undici';
 import { expect, test } from 'vitest';
 import { openAuthority } from '../../src/certificates.ts';
-import { openUpstream } from '../../src/gateway/upstream.ts';
+import type { ServingSession } from '../../src/client.ts';
+import { BREAKER_RULES } from '../../src/gateway/breaker.ts';
+import { makeVastai } from '../../src/gateway/providers/vastai.ts';
+import { NOT_SWITCHED, Switchboard } from '../../src/gateway/switchboard.ts';
 import { startHttpEdge } from '../support/http-edge.ts';
 import { type IMPOSTORS, startImpostor } from '../support/impostors.ts';
 import { chat, labelOf, MODEL, serveAt, serveTlsVllm, until } from './upstreams.ts';
@@ -58,27 +62,32 @@ test('two sessions at one address share no connection: each is asked for its own
 test('an instance that leaves the table loses its connection at once, long before it would be idle', async () => {
   await using edge = await startHttpEdge();
   await using vllm = await serveTlsVllm(edge);
-  const { pinOf } = await openAuthority({ home: edge.installation.home, issues: false });
-  let isServing = true;
-  const upstream = openUpstream({ pinOf, isServing: () => isServing, sweepMs: 50 });
-  const label = labelOf('default');
-  const sent = await upstream.send({
-    label,
-    url: `${vllm.serving.endpoint}/chat/completions`,
-    headers: {
-      authorization: `Bearer ${edge.installation.instanceKey(label)}`,
-      'content-type': 'application/json',
-    },
-    body: Buffer.from(JSON.stringify(chat({ model: MODEL }))),
-    signal: AbortSignal.timeout(5_000),
+  const authority = await openAuthority({ home: edge.installation.home, issues: false });
+  let serving: ServingSession[] = [vllm.serving];
+  const vastai = makeVastai({
+    sessions: { serving: () => serving, markUnreachable: () => undefined },
+    installation: edge.installation,
+    authority,
+    switchboard: new Switchboard(NOT_SWITCHED, () => undefined),
+    deadlines: { connectMs: 5_000, firstEventMs: 5_000, headersMs: 5_000, betweenChunksMs: 5_000 },
+    breaker: BREAKER_RULES,
+    sweepMs: 50,
   });
-  if (sent.kind !== 'answer') throw new Error(`It was not answered: ${sent.kind}`);
-  expect(sent.answer.statusCode).toBe(200);
-  await sent.answer.body.text();
+  const [candidate] = vastai.candidates(MODEL, 'chat/completions');
+  if (candidate === undefined) throw new Error('The instance is no candidate');
+  const { target } = candidate;
+  const sent = await request(`${vllm.serving.endpoint}/chat/completions`, {
+    dispatcher: target.dispatcher,
+    method: 'POST',
+    headers: [...target.headers, 'content-type', 'application/json'],
+    body: JSON.stringify(chat({ model: MODEL })),
+  });
+  expect(sent.statusCode).toBe(200);
+  await sent.body.text();
   expect(vllm.open()).toBe(1);
-  isServing = false;
+  serving = [];
   const sinceMs = Date.now();
   await until(() => vllm.open() === 0, 'its connection is closed');
   expect(Date.now() - sinceMs).toBeLessThan(2_500);
-  await upstream.close();
+  await vastai.close();
 });

@@ -24,7 +24,10 @@ type EdgeOptions = {
   sessions?: ScriptedSessions;
   settings?: Record<string, string>;
   logger?: (write: (line: string) => void) => HttpServerDeps['logger'];
-} & Pick<HttpServerDeps, 'drainMs' | 'deadlines'>;
+} & Pick<
+  HttpServerDeps,
+  'drainMs' | 'deadlines' | 'environment' | 'keys' | 'metering' | 'priceOf' | 'anthropic'
+>;
 
 /** The real HTTP server on a port of its own, over scripted sessions. */
 export async function startHttpEdge(options: EdgeOptions = {}): Promise<HttpEdge> {
@@ -37,8 +40,8 @@ export async function startHttpEdge(options: EdgeOptions = {}): Promise<HttpEdge
     installation,
     sessions,
     logger: options.logger?.((line) => log.push(line)) ?? pino({}, { write: (line) => log.push(line) }),
-    ...(options.drainMs !== undefined && { drainMs: options.drainMs }),
-    ...(options.deadlines !== undefined && { deadlines: options.deadlines }),
+    environment: {},
+    ...given(options),
   });
   const close = async () => {
     await server.close();
@@ -53,6 +56,11 @@ export async function startHttpEdge(options: EdgeOptions = {}): Promise<HttpEdge
     [Symbol.asyncDispose]: close,
     ask: (path, init = {}) => fetch(`${server.url}${path}`, toRequest(init)),
   };
+}
+
+/** What a test sets of the server, and nothing of what only the edge knows. */
+function given({ sessions: _sessions, settings: _settings, logger: _logger, ...rest }: EdgeOptions) {
+  return rest;
 }
 
 function toRequest({
