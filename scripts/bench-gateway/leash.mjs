@@ -32,7 +32,7 @@ const server = await startHttpServer({
   logger: makeLogger('info'),
   environment: {},
   // A dollar per million tokens: budgets reckon with it.
-  priceOf: (_provider, _model, used) => (used.promptTokens + used.completionTokens) / 1e6,
+  priceOf: (_at, used) => (used.promptTokens + used.completionTokens) / 1e6,
 });
 // A key with every limit there is, none of which is reached.
 const made = await fetch(`${server.url}/api/admin/keys`, {

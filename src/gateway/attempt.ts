@@ -17,8 +17,8 @@ export type AttemptListener = {
   begun(head: AnswerHead): void;
   /** False when the caller reads too slowly: the attempt is paused then. */
   passed(bytes: Buffer): boolean;
-  /** `isWhole`: false for an answer that was cut off. */
-  ended(isWhole: boolean, why: string): void;
+  /** `isWhole`: false for an answer that was cut off; `hasTold`: the caller knows it already. */
+  ended(end: { readonly isWhole: boolean; readonly hasTold: boolean; readonly why: string }): void;
 };
 
 export type AnswerHead = {
@@ -235,7 +235,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   #end(isWhole: boolean, why: string): void {
     this.#finish();
-    this.#listener.ended(isWhole, why);
+    this.#listener.ended({ isWhole, hasTold: this.#intake?.hasTold === true, why });
   }
 
   #head(): AnswerHead {

@@ -3,7 +3,6 @@ import type { Usage } from './usage.ts';
 
 /** How a target that does not speak OpenAI's API is spoken with; callers notice nothing of it. */
 export type Dialect = {
-  readonly routes: readonly string[];
   /** Throws a `Refusal` for what the target's API cannot express. */
   request(order: {
     readonly route: string;
@@ -19,15 +18,20 @@ export type DialectRequest = {
   /** A whole answer in OpenAI's shape, or null where it is none of the target's API. */
   answer(body: Buffer): { readonly body: Buffer; readonly usage: Usage | null } | null;
   stream(): DialectStream;
-  error(status: number, body: string, headers: Readonly<Record<string, unknown>>): DialectError;
+  error(
+    status: number,
+    body: string,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): DialectError;
 };
 
 export type DialectStream = {
   /** Bytes of the target in, whole events in OpenAI's shape out. */
   push(bytes: Buffer): Buffer;
-  /** What has to follow when the target has ended. */
-  end(): Buffer;
+  /** Whether the answer came whole, `[DONE]` included. */
   readonly isDone: boolean;
+  /** Whether the target broke it off, and what came out says so. */
+  readonly hasFailed: boolean;
   readonly usage: Usage | null;
 };
 

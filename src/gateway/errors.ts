@@ -22,8 +22,8 @@ export function openAiHeaders(error: OpenAiError): string[] {
   if (error.retryAfterSeconds !== undefined) {
     headers.push('retry-after', String(Math.max(1, Math.ceil(error.retryAfterSeconds))));
   }
+  if (error.headers !== undefined) headers.push(...Object.entries(error.headers).flat());
   if (error.status === 401) headers.push('www-authenticate', 'Bearer realm="leash"');
-  for (const [name, value] of Object.entries(error.headers ?? {})) headers.push(name, value);
   return headers;
 }
 

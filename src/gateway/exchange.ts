@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { type AccountDeps, account, guessUsage, reserve } from './account.ts';
 import { type AnswerHead, Attempt, type AttemptListener } from './attempt.ts';
 import type { Ticket } from './breaker.ts';
 import type { DialectRequest } from './dialect.ts';
@@ -10,21 +11,15 @@ import { headersBack, headersFor } from './headers.ts';
 import { errorOf } from './outcome.ts';
 import type { Provider } from './providers/provider.ts';
 import { bytesFor, type InferenceBody, parseInferenceBody } from './request-body.ts';
-import { reserve } from './reserving.ts';
-import type { Router } from './routing.ts';
-import type { CallerKey, GatewayKeys, Lease, Metering, PriceOf } from './seams.ts';
+import type { KeyHolder, Lease } from './seams.ts';
 import type { Candidate, Route, Target } from './target.ts';
 import type { Usage } from './usage.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
-export type ExchangeDeps = {
-  readonly router: Router;
+export type ExchangeDeps = AccountDeps & {
   readonly waitingRoom: WaitingRoom;
   readonly attemptsMax: number;
   readonly logger: Logger;
-  readonly keys: GatewayKeys | null;
-  readonly metering: Metering | null;
-  readonly priceOf: PriceOf;
 };
 
 /** A request as it came, admitted and whole. */
@@ -35,12 +30,10 @@ export type Call = {
   /** With its question mark, or empty. */
   readonly search: string;
   readonly bytes: Buffer;
-  readonly key: CallerKey | null;
+  readonly key: KeyHolder | null;
   /** Called once, when the answer has ended in whatever way. */
   readonly onEnd: () => void;
 };
-
-const NO_USAGE: Usage = { promptTokens: 0, completionTokens: 0 };
 
 /**
  * Answers one request: sends it to a target that serves its model, and the answer back as it comes.
@@ -73,6 +66,8 @@ class Exchange implements AttemptListener {
   /** Why a target could not be asked at all. */
   #refusal: OpenAiError | null = null;
   #used: Usage | null = null;
+  #events = 0;
+  #isWhole = false;
   #leaveWaitingRoom: (() => void) | null = null;
   #isOver = false;
   #isEvents = false;
@@ -86,34 +81,11 @@ class Exchange implements AttemptListener {
     const { response, bytes, key } = this.#call;
     response.on('close', () => this.#closed());
     this.#guarded(() => {
-      this.#body = parseInferenceBody(bytes);
-      const { keys } = this.#deps;
-      const begun =
-        key === null || keys === null
-          ? null
-          : reserve({ ...this.#deps, keys }, key, { body: this.#body, route: this.#call.route });
-      if (!(begun instanceof Promise)) this.#begin(begun);
-      else
-        begun.then(
-          (lease) => this.#guarded(() => this.#begin(lease)),
-          (error) => this.#fail(error),
-        );
-    });
-  }
-
-  #begin(lease: Lease | null): void {
-    if (this.#isOver)
-      lease?.settle({ ...NO_USAGE, usd: 0 }); // The caller left meanwhile.
-    else {
-      this.#lease = lease;
-      this.#next();
-    }
-  }
-
-  #fail(error: unknown): void {
-    if (this.#isOver) return;
-    this.#guarded(() => {
-      throw error;
+      const body = parseInferenceBody(bytes);
+      this.#body = body;
+      const lease = key === null ? null : reserve(this.#deps, { key, body, route: this.#call.route });
+      if (lease instanceof Promise) this.#awaitLease(lease);
+      else this.#begin(lease);
     });
   }
 
@@ -134,6 +106,7 @@ class Exchange implements AttemptListener {
   answered(head: AnswerHead, body: Buffer): void {
     const target = this.#leaveTarget();
     if (target === null) return;
+    this.#isWhole = true;
     this.#succeed(target);
     this.#noteFirstByte(target);
     const { response } = this.#call;
@@ -160,11 +133,12 @@ class Exchange implements AttemptListener {
     return this.#call.response.write(bytes);
   }
 
-  ended(whole: boolean, why: string): void {
+  ended({ isWhole, hasTold, why }: Parameters<AttemptListener['ended']>[0]): void {
     const target = this.#leaveTarget();
     if (target === null) return;
     const { response } = this.#call;
-    if (whole) {
+    this.#isWhole = isWhole;
+    if (isWhole) {
       this.#succeed(target);
       response.end();
     } else {
@@ -173,10 +147,29 @@ class Exchange implements AttemptListener {
         { provider: target.provider, session: target.session, why },
         'instance broke off in the middle of an answer',
       );
-      if (this.#isEvents) response.end(cutOffEvent());
+      if (this.#isEvents) response.end(hasTold ? undefined : cutOffEvent());
       else response.destroy(); // So that no client takes it for complete.
     }
     this.#finish();
+  }
+
+  #begin(lease: Lease | null): void {
+    this.#lease = lease;
+    this.#next();
+  }
+
+  #awaitLease(promise: Promise<Lease>): void {
+    promise.then(
+      (lease) => {
+        // Who left meanwhile has used nothing.
+        if (this.#isOver) lease.settle({ promptTokens: 0, completionTokens: 0, usd: 0 });
+        else this.#guarded(() => this.#begin(lease));
+      },
+      (error: unknown) =>
+        this.#guarded(() => {
+          throw error;
+        }),
+    );
   }
 
   /** Sends the request to the next target, or says that there is none. */
@@ -282,6 +275,7 @@ class Exchange implements AttemptListener {
 
   #writeHead(status: number, headers: string[]): void {
     headers.push('x-content-type-options', 'nosniff');
+    if (this.#lease !== null) headers.push(...Object.entries(this.#lease.rateHeaders()).flat());
     if (this.#attempts > 0) {
       const target = this.#candidate?.target;
       if (target !== undefined && !this.#hasGivenUp()) {
@@ -291,8 +285,6 @@ class Exchange implements AttemptListener {
       headers.push('x-leash-attempts', String(this.#attempts));
       headers.push('x-leash-tried', this.#tried.map(({ id }) => id).join(', '));
     }
-    const rates = status < 400 ? this.#lease?.rateHeaders?.() : undefined;
-    for (const [name, value] of Object.entries(rates ?? {})) headers.push(name, value);
     this.#call.response.writeHead(status, headers);
   }
 
@@ -305,12 +297,8 @@ class Exchange implements AttemptListener {
   #leaveTarget(): Target | null {
     const target = this.#candidate?.target ?? null;
     if (this.#attempt === null || target === null) return null;
-    if (this.#attempt.usage !== null) this.#used = this.#attempt.usage;
-    else if (this.#attempt.events > 0) {
-      // It was cut before it told: an event is a token at least, and the prompt was read all the same.
-      const promptTokens = Math.ceil((this.#body?.bytes.length ?? 0) / 4);
-      this.#used = { promptTokens, completionTokens: this.#attempt.events };
-    }
+    this.#used = this.#attempt.usage;
+    this.#events = this.#attempt.events;
     this.#attempt = null;
     target.end();
     return target;
@@ -384,31 +372,19 @@ class Exchange implements AttemptListener {
   }
 
   #account(status: number): void {
-    const { metering, priceOf } = this.#deps;
-    if (this.#lease === null && metering === null) return;
-    const used = this.#used ?? NO_USAGE;
-    const provider = this.#candidate?.target.provider ?? 'none';
-    const model = this.#candidate?.model ?? this.#body?.model ?? '';
-    const usd = this.#candidate === null ? 0 : priceOf(provider, model, used);
-    const session = this.#candidate?.target.session ?? null;
-    const tokens = used.promptTokens + used.completionTokens;
-    const shared = session === null ? null : (metering?.gpuUsd?.(session, tokens) ?? null);
-    const isUnknown = this.#used === null && this.#attempts > 0 && (status < 400 || status === 499);
-    this.#lease?.settle(isUnknown ? null : { ...used, usd: usd ?? shared ?? 0 });
-    const answered = {
-      provider,
-      model,
-      session,
-      keyId: this.#call.key?.id ?? null,
+    const nowMs = performance.now();
+    account(this.#deps, this.#lease, {
+      candidate: this.#candidate,
+      model: this.#body?.model ?? null,
+      key: this.#call.key,
       status,
-      seconds: (performance.now() - this.#startedMs) / 1_000,
+      seconds: (nowMs - this.#startedMs) / 1_000,
       firstByteSeconds: this.#firstByteMs === null ? null : this.#firstByteMs / 1_000,
-      ...used,
-      usd,
       attempts: this.#attempts,
-    };
-    metering?.note(answered);
-    this.#deps.logger.debug({ ...answered, usd: usd ?? shared }, 'gateway answered');
+      told: this.#used,
+      guessed: guessUsage(this.#body, this.#events),
+      isWhole: this.#isWhole,
+    });
   }
 }
 

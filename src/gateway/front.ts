@@ -80,14 +80,6 @@ export class Front {
     });
   }
 
-  #caller(request: IncomingMessage): KnownCaller {
-    try {
-      return this.#deps.admits(request);
-    } catch {
-      return undefined; // Keys that cannot be read: rule 1.
-    }
-  }
-
   #take(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.method !== 'POST' || this.#isClosing) return false;
     const url = request.url ?? '';
@@ -97,7 +89,7 @@ export class Front {
     if (route === undefined) return false;
     const length = lengthOf(request);
     if (length === null) return false;
-    const key = this.#caller(request);
+    const key = this.#admit(request);
     if (key === undefined) return false;
     const startedMs = performance.now();
     response.on('finish', () => {
@@ -121,6 +113,14 @@ export class Front {
       this.#deps.exchange({ request, response, route, search, bytes, key, onEnd });
     });
     return true;
+  }
+
+  #admit(request: IncomingMessage): KnownCaller {
+    try {
+      return this.#deps.admits(request);
+    } catch {
+      return undefined; // Why not, the framework's way will say.
+    }
   }
 
   #refusesMore(response: ServerResponse): boolean {

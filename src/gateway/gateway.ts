@@ -87,7 +87,10 @@ export function openGateway(deps: GatewayDeps): Gateway {
     logger,
     keys: deps.keys ?? null,
     metering: deps.metering ?? null,
-    priceOf: deps.priceOf ?? (() => null),
+    priceOf:
+      deps.priceOf ??
+      (({ provider, model }, usage) =>
+        providers.find(({ name }) => name === provider)?.usdOf(model, usage) ?? null),
   };
   const admits = makeAdmission(deps.installation.adminToken, deps.keys ?? null);
   const front = new Front({

@@ -28,6 +28,8 @@ export type Intake = {
   /** What follows when the target has ended, and whether the answer is whole then. */
   endPassing(): { readonly bytes: Buffer; readonly isWhole: boolean };
   readonly isEvents: boolean;
+  /** Whether the caller has been told already that the answer broke off. */
+  readonly hasTold: boolean;
   readonly usage: Usage | null;
   readonly events: number;
 };
@@ -77,6 +79,7 @@ class Held {
 /** An answer that is no stream. */
 class PlainIntake implements Intake {
   readonly isEvents = false;
+  readonly hasTold = false;
   readonly events = 0;
   usage: Usage | null = null;
   readonly #info: AnswerInfo;
@@ -157,6 +160,10 @@ class EventIntake implements Intake {
     this.#isEncoded = isEncoded(headers);
   }
 
+  get hasTold(): boolean {
+    return this.#dialect?.hasFailed === true;
+  }
+
   get usage(): Usage | null {
     return this.#dialect?.usage ?? this.#usage;
   }
@@ -206,7 +213,7 @@ class EventIntake implements Intake {
   }
 
   #endOfStream(): Buffer {
-    return this.#dialect === null ? this.#cutter.rest() : this.#cutter.cut(this.#dialect.end());
+    return this.#dialect === null ? this.#cutter.rest() : NOTHING;
   }
 
   #note(whole: Buffer): Buffer {
@@ -223,6 +230,7 @@ const NOT_EVENTS = failed('garbage', 'it answered with what is not a stream of e
 /** An error: the caller's own is passed on whole, any other is a failure with what it said. */
 class ErrorIntake implements Intake {
   readonly isEvents = false;
+  readonly hasTold = false;
   readonly events = 0;
   readonly usage = null;
   readonly #info: AnswerInfo;

@@ -70,9 +70,9 @@ export class Router {
     return models.length === 0 ? { kind: 'none', readyAtMs } : { kind: 'unknown-model', models };
   }
 
-  /** All that may be asked, whoever comes first. */
-  candidates(wanted: Wanted): readonly Candidate[] {
-    return this.#options.providers.flatMap((provider) => this.#candidates(provider, wanted));
+  /** Every place a request may come to, whether it rests or not. */
+  everywhere(wanted: Wanted): Candidate[] {
+    return this.#options.providers.flatMap((provider) => [...this.#candidates(provider, wanted)]);
   }
 
   /** Providers as they are asked for this model. */

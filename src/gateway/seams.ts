@@ -1,18 +1,23 @@
 import type { Usage } from './usage.ts';
 
-/** What the gateway asks of its keys; see `keys/`. */
-export type CallerKey = {
+/** Who holds a key of the gateway. */
+export type KeyHolder = {
   readonly id: string;
+  /** Left out, or null where it may use every model. */
   readonly limits?: { readonly models: readonly string[] | null };
 };
 
-export type GatewayKeys<Key extends CallerKey = CallerKey> = {
-  /** By hash, in memory. */
-  find(token: string): Key | null;
-  /** Reserves what a request may use at most. Throws or rejects with a `Refusal`: 402, 403, 429, 503. */
+/** What the gateway asks of its keys; see `keys/`. */
+export type GatewayKeys = {
+  /** By hash, in memory. Throws a `Refusal` (503) as long as keys could not be read. */
+  find(token: string): KeyHolder | null;
+  /**
+   * Reserves what a request may use at most. Throws or rejects with a `Refusal`: 402, 403, 429. A promise only
+   * where a database has to be asked.
+   */
   begin(
-    key: Key,
-    order: {
+    key: KeyHolder,
+    need: {
       readonly model: string | null;
       readonly promptTokensAtMost: number;
       readonly completionTokensAtMost: number;
@@ -22,9 +27,10 @@ export type GatewayKeys<Key extends CallerKey = CallerKey> = {
 };
 
 export type Lease = {
-  /** Once; later calls do nothing. Null: nobody knows, so that it counts as reserved. */
+  /** Once; later calls do nothing. Null: it was sent, and nobody knows what it came to. */
   settle(used: (Usage & { readonly usd: number }) | null): void;
-  rateHeaders?(): Readonly<Record<string, string>>;
+  /** For the answer: what is left of the key's limits. */
+  rateHeaders(): Readonly<Record<string, string>>;
 };
 
 /** What is told of each answered request. */
@@ -46,5 +52,8 @@ export type Metering = {
   gpuUsd?(session: string, tokens: number): number | null;
 };
 
-/** Dollars of one request; null where nobody knows its price. A rented GPU is paid by the hour, used or not. */
-export type PriceOf = (provider: string, model: string, usage: Usage) => number | null;
+/** Dollars of one request at a target; null where nobody knows its price. */
+export type PriceOf = (
+  at: { readonly provider: string; readonly session: string | null; readonly model: string },
+  usage: Usage,
+) => number | null;

@@ -1,5 +1,11 @@
 /** Tokens of one answer. */
-export type Usage = { readonly promptTokens: number; readonly completionTokens: number };
+export type Usage = {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Of the prompt, where a provider bills them at prices of their own. */
+  readonly cacheReadTokens?: number;
+  readonly cacheWriteTokens?: number;
+};
 
 /** How far from its end an answer is searched for its usage, which servers write last. */
 const TAIL_BYTES = 4_096;

@@ -2,6 +2,7 @@ import type { Config } from '../../config.ts';
 import type { BreakerRules } from '../breaker.ts';
 import type { Dialect } from '../dialect.ts';
 import type { Deadlines } from '../target.ts';
+import type { Usage } from '../usage.ts';
 import { makeEndpoint, unconfigured } from './endpoint.ts';
 import type { Provider } from './provider.ts';
 
@@ -19,6 +20,7 @@ export type ConfiguredDeps = {
 export type AnthropicParts = {
   readonly dialect: Dialect;
   usdPerMillionTokens(model: string): number | null;
+  usdOf(model: string, usage: Usage): number | null;
 };
 
 const ANTHROPIC_VERSION = '2023-06-01';
@@ -67,6 +69,7 @@ function anthropicOf({ config, deadlines, breaker, anthropic }: ConfiguredDeps):
     isItsModel: (model) => model.startsWith('claude-'),
     routes: ['chat/completions', 'completions'],
     usdPerMillionTokens: (model) => anthropic.usdPerMillionTokens(model),
+    usdOf: (model, usage) => anthropic.usdOf(model, usage),
     deadlines,
     breaker,
     dialect: anthropic.dialect,

@@ -2,6 +2,7 @@ import type { BreakerRules } from '../breaker.ts';
 import { openConnections } from '../connections.ts';
 import type { Dialect } from '../dialect.ts';
 import { type Deadlines, ROUTES, type Route, Target } from '../target.ts';
+import type { Usage } from '../usage.ts';
 import type { Provider } from './provider.ts';
 
 export type EndpointOrder = {
@@ -17,6 +18,8 @@ export type EndpointOrder = {
   readonly isItsModel?: (model: string) => boolean;
   readonly routes?: readonly Route[];
   readonly usdPerMillionTokens?: (model: string) => number | null;
+  /** Left out: by the price above, whatever the tokens are. */
+  readonly usdOf?: (model: string, usage: Usage) => number | null;
   readonly deadlines: Deadlines;
   readonly breaker: BreakerRules;
   readonly dialect?: Dialect;
@@ -50,6 +53,7 @@ export function makeEndpoint(order: EndpointOrder): Provider {
     name,
     isConfigured: true,
     usdPerMillionTokens: (model) => order.usdPerMillionTokens?.(model ?? defaultModel) ?? null,
+    usdOf: order.usdOf ?? ((model, usage) => usdOfFlat(order.usdPerMillionTokens?.(model) ?? null, usage)),
     models: () => models,
     candidates(model, route) {
       if (!routes.includes(route)) return [];
@@ -68,12 +72,19 @@ export function unconfigured(name: string): Provider {
     name,
     isConfigured: false,
     usdPerMillionTokens: () => null,
+    usdOf: () => null,
     models: () => [],
     candidates: () => [],
     targets: () => [],
     noteUnreachable: () => undefined,
     close: async () => undefined,
   };
+}
+
+function usdOfFlat(usdPerMillion: number | null, usage: Usage): number | null {
+  return usdPerMillion === null
+    ? null
+    : ((usage.promptTokens + usage.completionTokens) * usdPerMillion) / 1_000_000;
 }
 
 function basePathOf(pathname: string): string {

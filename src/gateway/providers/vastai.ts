@@ -75,6 +75,7 @@ export function makeVastai(deps: VastaiDeps): Provider {
     name: 'vastai',
     isConfigured: true,
     usdPerMillionTokens: () => 0,
+    usdOf: () => null,
     models: () => look().models,
     candidates(model) {
       const { byModel, defaultModel } = look();

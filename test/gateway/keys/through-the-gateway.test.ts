@@ -7,11 +7,8 @@ import { scriptedSessions } from '../../support/scripted-sessions.ts';
 import { chat, MODEL, serveFakeVllm, serveRaw } from '../upstreams.ts';
 
 /** A dollar for a thousand tokens, whoever answers. */
-const priceOf = (
-  _provider: string,
-  _model: string,
-  used: { promptTokens: number; completionTokens: number },
-) => (used.promptTokens + used.completionTokens) / 1_000;
+const priceOf = (_at: unknown, used: { promptTokens: number; completionTokens: number }) =>
+  (used.promptTokens + used.completionTokens) / 1_000;
 
 const noCosts = async () => ({ lines: [], receipts: [], unread: [], isCut: false });
 
