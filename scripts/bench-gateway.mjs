@@ -49,10 +49,10 @@ const STARTS = {
     ...(await startNode(join(HERE, 'floor.mjs'), [upstream.port, KEY])),
     headers: bearer,
   }),
-  leash: async () => ({
-    ...(await startNode(join(HERE, 'leash.mjs'), [upstream.port, KEY])),
-    headers: bearer,
-  }),
+  leash: async () => {
+    const started = await startNode(join(HERE, 'leash.mjs'), [upstream.port, KEY]);
+    return { ...started, headers: { authorization: `Bearer ${started.token}` } };
+  },
   portkey: () => startPortkey(order),
   litellm: () => startLitellm(order),
 };

@@ -18,6 +18,9 @@ import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Answered } from './gateway/front.ts';
 import { type GatewayDeps, openGateway } from './gateway/gateway.ts';
+import { makeGpuPrices } from './gateway/gpu-prices.ts';
+import { openGatewayKeys } from './gateway/keys/keys.ts';
+import { openMetering } from './gateway/metering.ts';
 import { ANTHROPIC } from './gateway/providers/anthropic.ts';
 import { openSwitchFile } from './gateway/switch-file.ts';
 import type { Deadlines } from './gateway/target.ts';
@@ -82,8 +85,14 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   };
   const tiers = deps.tiers ?? readTiers(config.LEASH_TIERS);
   const { switched, save: saveSwitched } = openSwitchFile(home);
+  const place = { owner: installation.owner, home, databaseUrl: config.LEASH_DATABASE_URL, logger };
+  const keys = await openGatewayKeys(place);
+  const usdPerHourOf = makeGpuPrices(sessions);
+  const metering = openMetering({ ...place, registry: metrics.registry, usdPerHourOf });
   const gateway = openGateway({
     anthropic: ANTHROPIC,
+    keys,
+    metering,
     ...deps,
     environment: deps.environment ?? process.env,
     authority,
@@ -104,6 +113,11 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
         keepAliveTimeoutMs: KEEP_ALIVE_TIMEOUT_MS,
       }),
   });
+  // Hooks of the end run last first: what the last requests came to is written when the gateway has ended.
+  app.addHook('onClose', async () => {
+    await keys.close();
+    await metering.close();
+  });
   app.addHook('preClose', async () => gateway.stop());
   app.addHook('onClose', () => gateway.close());
   observe(app, noteAnswered);
@@ -111,7 +125,9 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
   const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
-  await app.register(adminApp({ sessions, config, tiers, admit, metrics, gateway }));
+  await app.register(
+    adminApp({ sessions, config, tiers, admit, metrics, gateway, metering, keys: keys.book }),
+  );
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   return app;
 }

@@ -39,10 +39,14 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       ...SETTINGS.map((settings) => `type ${settings}`),
     ],
   ]),
-  ['src/admin/', ['src/client.ts', 'src/domain/', ...SETTINGS]],
+  // What it shows of the gateway it is handed.
+  ['src/admin/', ['src/client.ts', 'src/domain/', 'type src/gateway/', ...SETTINGS]],
   [
     'src/gateway/',
-    ['src/client.ts', 'src/domain/', 'src/home-file.ts', 'type src/certificates.ts', ...SETTINGS],
+    [
+      ...['src/client.ts', 'src/domain/', 'src/home-file.ts', 'src/archive/database.ts'],
+      ...['type src/certificates.ts', ...SETTINGS],
+    ],
   ],
   ...WORKER.map((file): [string, string[]] => [
     file,

@@ -31,5 +31,21 @@ const server = await startHttpServer({
   sessions,
   logger: makeLogger('info'),
   environment: {},
+  // A dollar per million tokens: budgets reckon with it.
+  priceOf: (_at, used) => (used.promptTokens + used.completionTokens) / 1e6,
 });
-process.stdout.write(`${JSON.stringify({ port: Number(new URL(server.url).port) })}\n`);
+// A key with every limit there is, none of which is reached.
+const made = await fetch(`${server.url}/api/admin/keys`, {
+  method: 'POST',
+  headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+  body: JSON.stringify({
+    name: 'bench',
+    models: ['bench'],
+    requests_per_minute: 1e9,
+    tokens_per_minute: 1e9,
+    budget_usd: 1e6,
+    budget_period: 'day',
+  }),
+});
+const { token } = await made.json();
+process.stdout.write(`${JSON.stringify({ port: Number(new URL(server.url).port), token })}\n`);

@@ -9,7 +9,7 @@ export async function startNode(script, args = [], options = {}) {
     env: options.env ?? process.env,
   });
   const line = await firstLine(child);
-  return { pid: child.pid, port: JSON.parse(line).port, stop: () => stop(child) };
+  return { ...JSON.parse(line), pid: child.pid, stop: () => stop(child) };
 }
 
 /** A program that is told its port, and waited for until it answers there. */

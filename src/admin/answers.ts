@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SPENDING_DIMENSIONS } from '../domain/gateway-costs.ts';
 import { PROBLEM_KINDS } from '../domain/problem.ts';
 import { OUTCOMES, SESSION_STATES } from '../domain/session.ts';
 
@@ -131,8 +132,18 @@ export const budgetAnswer = z.object({
   ),
 });
 
+const useAnswer = z.object({
+  requests: z.int(),
+  failures: z.int().describe('Answered with 500 or above'),
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  usd_per_request: usd.nullable().describe('Null without requests, or while some have no known price'),
+  usd_per_million_tokens: usd.nullable().describe('A GPU with all it cost, used or not; null as above'),
+});
+
 const costSum = z.object({
-  usd: usdParts,
+  usd: usdParts.extend({ tokens: usd.describe('To providers that charge by the token') }),
+  use: useAnswer.nullable().describe('Through the gateway; null where requests are not told apart by this'),
   instances: z.int(),
   standing: z
     .enum(['so-far', 'not-final', 'final'])
@@ -143,7 +154,7 @@ const costSum = z.object({
 export const costsAnswer = z.object({
   from: time,
   to: time,
-  by: z.enum(['session', 'gpu', 'day', 'part', 'provider']),
+  by: z.enum(SPENDING_DIMENSIONS),
   items: z.array(costSum.extend({ key: z.string() })),
   next: z.null(),
   total: costSum,
@@ -229,6 +240,7 @@ export const readinessAnswer = z.object({
   details: z.array(z.string()),
 });
 
+export * from './key-answers.ts';
 export * from './machine-answers.ts';
 export * from './plan-answers.ts';
 export * from './provider-answers.ts';

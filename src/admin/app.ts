@@ -3,10 +3,13 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Sessions } from '../client.ts';
 import type { Config } from '../config.ts';
 import type { Tier } from '../domain/tier.ts';
+import type { KeyBook } from '../gateway/keys/keys.ts';
+import type { Metering } from '../gateway/metering.ts';
 import { type Admit, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import { costsRoutes } from './costs.ts';
 import { hoursRoutes } from './hours.ts';
+import { keysRoutes } from './keys.ts';
 import { logsRoutes } from './logs.ts';
 import { machinesRoutes } from './machines.ts';
 import type { Metrics } from './metrics.ts';
@@ -28,6 +31,8 @@ export type AdminDeps = {
   readonly tiers: readonly Tier[];
   readonly admit: Admit;
   readonly metrics: Metrics;
+  readonly keys: KeyBook;
+  readonly metering: Pick<Metering, 'usage'>;
   readonly gateway: ProviderDesk;
 };
 
@@ -61,6 +66,7 @@ const adminRoutes =
     await app.register(sessionsRoutes(deps));
     await app.register(budgetRoutes(deps));
     await app.register(costsRoutes(deps));
+    await app.register(keysRoutes(deps));
     await app.register(offersRoutes(deps));
     await app.register(machinesRoutes(deps));
     await app.register(providersRoutes(deps));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { COST_DIMENSIONS } from '../domain/costs.ts';
+import { SPENDING_DIMENSIONS } from '../domain/gateway-costs.ts';
 
 const DAY_OR_MOMENT = 'a day such as 2026-03-31, or a moment such as 2026-03-31T12:00:00Z';
 const dayOrMoment = z
@@ -11,7 +11,7 @@ export const costsQuery = z
     from: dayOrMoment.optional().describe('30 days before `to` when left out'),
     to: dayOrMoment.optional().describe('Now when left out; a day means through its end'),
     by: z
-      .enum(COST_DIMENSIONS, `one of ${COST_DIMENSIONS.join(', ')}`)
+      .enum(SPENDING_DIMENSIONS, `one of ${SPENDING_DIMENSIONS.join(', ')}`)
       .default('session')
       .describe('What is summed: a line for each of these'),
     format: z.enum(['json', 'csv'], 'json or csv').optional().describe('Decided by Accept when left out'),

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Sessions } from '../client.ts';
-import { type CostDimension, groupCosts, sumOf } from '../domain/costs.ts';
+import { groupSpending, type SpendingDimension, sumSpending } from '../domain/gateway-costs.ts';
 import { Problem } from '../domain/problem.ts';
+import type { KeyBook } from '../gateway/keys/keys.ts';
+import type { Metering } from '../gateway/metering.ts';
 import { type CostsAnswer, costsAnswer } from './answers.ts';
 import { costsCsv } from './costs-csv.ts';
 import { costsQuery, endOf, startOf } from './costs-query.ts';
@@ -12,30 +14,51 @@ import { presentCosts } from './present-costs.ts';
 const DAY_MS = 86_400_000;
 const USUAL_DAYS = 30;
 
-/** `/api/admin/costs`: what was spent, by session, GPU, day, part of the bill or provider; open sessions as so far. */
+type CostsDeps = {
+  readonly sessions: Sessions;
+  readonly keys: Pick<KeyBook, 'list'>;
+  readonly metering: Pick<Metering, 'usage'>;
+};
+
+/** `/api/admin/costs`: what was spent, by rental, day, provider, model or key; open sessions as so far. */
 export const costsRoutes =
-  ({ sessions }: { readonly sessions: Sessions }): FastifyPluginAsync =>
+  (deps: CostsDeps): FastifyPluginAsync =>
   async (app) => {
     app.get('/costs', { schema: COSTS }, async (request, reply) => {
       const { query } = parseInput({ query: { schema: costsQuery, given: request.query } });
       const span = spanOf(query, Date.now());
-      const answer = await readAnswer(sessions, { by: query.by, ...span });
+      const answer = await readAnswer(deps, { by: query.by, ...span });
       return wantsCsv(request, query.format) ? sendCsv(reply, answer) : answer;
     });
   };
 
 async function readAnswer(
-  sessions: Sessions,
-  asked: { by: CostDimension; fromMs: number; toMs: number },
+  { sessions, keys, metering }: CostsDeps,
+  asked: { by: SpendingDimension; fromMs: number; toMs: number },
 ): Promise<CostsAnswer> {
-  const { lines, receipts, unread, isCut } = await sessions.costs({ fromMs: asked.fromMs, toMs: asked.toMs });
-  if (isCut) {
-    throw new Problem('invalid', 'That span holds more instances than one answer: ask for a shorter one.', {
+  const span = { fromMs: asked.fromMs, toMs: asked.toMs };
+  const [costs, usage, names] = await Promise.all([
+    sessions.costs(span),
+    metering.usage(span),
+    asked.by === 'key' ? namesOf(keys) : new Map<string, string>(),
+  ]);
+  const { lines, receipts, unread } = costs;
+  if (costs.isCut || usage.isCut) {
+    throw new Problem('invalid', 'That span holds more than one answer: ask for a shorter one.', {
       problems: [{ field: 'from', given: new Date(asked.fromMs).toISOString(), allowed: 'a later moment' }],
     });
   }
-  const groups = groupCosts(lines, asked.by);
-  return presentCosts({ ...asked, groups, total: sumOf(lines), receipts, unread });
+  const groups = groupSpending({ lines, usage: usage.rows, by: asked.by });
+  const named = groups.map((group) => ({ ...group, key: names.get(group.key) ?? group.key }));
+  return presentCosts({ ...asked, groups: named, total: sumSpending(lines, usage.rows), receipts, unread });
+}
+
+/** A name may have been given twice: the id goes with that of a key which is revoked. */
+async function namesOf(keys: Pick<KeyBook, 'list'>): Promise<Map<string, string>> {
+  const listed = await keys.list();
+  return new Map(
+    listed.map(({ id, name, revokedAtMs }) => [id, revokedAtMs === null ? name : `${name} (${id})`]),
+  );
 }
 
 /** Left out, thirty days until now. */

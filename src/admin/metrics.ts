@@ -4,6 +4,8 @@ import { SESSION_STATES, type SessionState } from '../domain/session.ts';
 
 export type Metrics = {
   readonly contentType: string;
+  /** For who counts beside it. */
+  readonly registry: Registry;
   text(): Promise<string>;
   noteRequest(request: { method: string; route: string; status: number; seconds: number }): void;
 };
@@ -29,6 +31,7 @@ export function makeMetrics(sessions: Sessions, ofWorker?: () => Promise<string>
   reaperOf(registry, sessions);
   return {
     contentType: registry.contentType,
+    registry,
     text: async () => [await registry.metrics(), ...(ofWorker ? [await ofWorker()] : [])].join('\n'),
     noteRequest: ({ method, route, status, seconds }) =>
       requests.observe({ method, route, status: String(status) }, seconds),

@@ -1,14 +1,14 @@
 import type { Costs } from '../client.ts';
-import type { CostDimension, CostGroup } from '../domain/costs.ts';
-import type { Usd } from '../domain/session.ts';
+import type { SpendingDimension, SpendingGroup, UsdWithTokens } from '../domain/gateway-costs.ts';
+import { usdPerMillionTokens } from '../domain/gateway-usage.ts';
 import type { CostsAnswer } from './answers.ts';
 
 type Summed = {
-  readonly by: CostDimension;
+  readonly by: SpendingDimension;
   readonly fromMs: number;
   readonly toMs: number;
-  readonly groups: readonly CostGroup[];
-  readonly total: Omit<CostGroup, 'key'>;
+  readonly groups: readonly SpendingGroup[];
+  readonly total: Omit<SpendingGroup, 'key'>;
   readonly receipts: Costs['receipts'];
   readonly unread: readonly string[];
 };
@@ -36,15 +36,32 @@ function forecastOf(receipts: Costs['receipts']): number | null {
   return forecasts.length === 0 ? null : dollars(forecasts.reduce((sum, usd) => sum + usd, 0));
 }
 
-function presentSum({ usd, instances, standing }: Omit<CostGroup, 'key'>) {
-  return { usd: presentUsd(usd), instances, standing };
+function presentSum({ usd, instances, standing, use }: Omit<SpendingGroup, 'key'>) {
+  return { usd: presentUsd(usd), use: presentUse(use, usd.total), instances, standing };
 }
 
-function presentUsd(usd: Usd): Usd {
+function presentUse(use: SpendingGroup['use'], usdTotal: number) {
+  if (use === null) return null;
+  const { requests, promptTokens, completionTokens } = use;
+  // By the hour it is known what they cost together; by the token not while a price is missing.
+  const isKnown = usdTotal > 0 || use.unpriced === 0;
+  const perMillion = usdPerMillionTokens(usdTotal, promptTokens + completionTokens);
+  return {
+    requests,
+    failures: use.failures,
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    usd_per_request: isKnown && requests > 0 ? dollars(usdTotal / requests) : null,
+    usd_per_million_tokens: isKnown && perMillion !== null ? dollars(perMillion) : null,
+  };
+}
+
+function presentUsd(usd: UsdWithTokens): UsdWithTokens {
   return {
     gpu: dollars(usd.gpu),
     storage: dollars(usd.storage),
     bandwidth: dollars(usd.bandwidth),
+    tokens: dollars(usd.tokens),
     total: dollars(usd.total),
   };
 }

@@ -254,6 +254,8 @@ export const sessionsQuery = z.strictObject({
   after: text('the `next` of the answer before', 4_000).optional(),
 });
 
+export * from './key-schema.ts';
+
 /** Bounds of the header; it becomes the id of a Temporal update. */
 export const idempotencyKey = z
   .string('1 to 200 printable characters')

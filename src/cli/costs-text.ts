@@ -15,25 +15,55 @@ const STANDINGS: Record<Sum['standing'], string> = {
 export function costsText(costs: CostsAnswer, look: Look): string[] {
   const span = `${costs.from.slice(0, 16).replace('T', ' ')} to ${costs.to.slice(0, 16).replace('T', ' ')} UTC`;
   if (costs.items.length === 0) return [`Nothing was spent from ${span}.`, ...unreadText(costs)];
-  const hasForecast = costs.by === 'session';
+  const parts = partsOf(costs);
   const columns: Column[] = [
     { title: costs.by },
-    ...['GPU', 'disk', 'traffic', 'total', ...(hasForecast ? ['forecast'] : []), 'instances'].map(
-      (title): Column => ({ title, align: 'right' }),
-    ),
+    ...parts.map(({ title }): Column => ({ title, align: 'right' })),
     { title: 'figures' },
   ];
   const row = (name: string, sum: Sum): string[] => [
     name,
-    ...[sum.usd.gpu, sum.usd.storage, sum.usd.bandwidth, sum.usd.total].map((amount) => usd(amount)),
-    ...(hasForecast ? [sum.forecast_usd === null ? '' : usd(sum.forecast_usd)] : []),
-    String(sum.instances),
+    ...parts.map(({ of }) => of(sum)),
     STANDINGS[sum.standing],
   ];
   const rows = [...costs.items.map((item) => row(item.key, item)), row('total', costs.total)];
   const lines = table(columns, rows, look.width);
   const total = lines.pop() ?? '';
   return [pc.dim(span), '', ...lines, pc.bold(total), ...unreadText(costs)];
+}
+
+type Part = { readonly title: string; readonly of: (sum: Sum) => string };
+
+/** Columns that say something about these sums. */
+function partsOf(costs: CostsAnswer): Part[] {
+  const { total, items } = costs;
+  const maybeUsd = (amount: number | null | undefined) =>
+    amount === null || amount === undefined ? '' : usd(amount);
+  const isUsed = total.use !== null && total.use.requests > 0 && items.some(({ use }) => use !== null);
+  return [
+    { title: 'GPU', of: (sum) => usd(sum.usd.gpu) },
+    { title: 'disk', of: (sum) => usd(sum.usd.storage) },
+    { title: 'traffic', of: (sum) => usd(sum.usd.bandwidth) },
+    ...(total.usd.tokens > 0 ? [{ title: 'tokens', of: (sum: Sum) => usd(sum.usd.tokens) }] : []),
+    { title: 'total', of: (sum) => usd(sum.usd.total) },
+    ...(costs.by === 'session' ? [{ title: 'forecast', of: (sum: Sum) => maybeUsd(sum.forecast_usd) }] : []),
+    { title: 'instances', of: (sum) => String(sum.instances) },
+    ...(isUsed
+      ? [
+          { title: 'requests', of: ({ use }: Sum) => (use === null ? '' : String(use.requests)) },
+          { title: 'tokens in', of: ({ use }: Sum) => (use === null ? '' : count(use.prompt_tokens)) },
+          { title: 'tokens out', of: ({ use }: Sum) => (use === null ? '' : count(use.completion_tokens)) },
+          { title: '$/request', of: ({ use }: Sum) => maybeUsd(use?.usd_per_request) },
+          { title: '$/M tokens', of: ({ use }: Sum) => maybeUsd(use?.usd_per_million_tokens) },
+        ]
+      : []),
+  ];
+}
+
+/** `950`, `12k`, `3.4M`: enough to compare. */
+function count(tokens: number): string {
+  if (tokens < 10_000) return String(tokens);
+  return tokens < 1e6 ? `${Math.round(tokens / 1_000)}k` : `${(tokens / 1e6).toFixed(1)}M`;
 }
 
 function unreadText({ unread_sessions: unread }: CostsAnswer): string[] {

@@ -4,13 +4,16 @@ import { costsText } from './costs-text.ts';
 
 type Options = { by: string; from?: string; to?: string; csv?: boolean };
 
-const DIMENSIONS = ['session', 'gpu', 'day', 'part', 'provider'];
+const DIMENSIONS = ['session', 'gpu', 'day', 'part', 'provider', 'model', 'key'];
 
 export function costsCommand(): Command {
   return new Command('costs')
-    .summary('what was spent, by session, GPU, day, part of the bill or provider')
+    .summary('what was spent, by session, GPU, day, part of the bill, provider, model or key')
     .description(
-      'Sums what was spent: closed sessions from their receipts, open ones by their meters until now.\nDays are UTC.',
+      [
+        'Sums what was spent: closed sessions from their receipts, open ones by their meters until now, and what',
+        'providers charge by the token. By model and key a GPU is shared by the tokens it was used for. Days are UTC.',
+      ].join('\n'),
     )
     .addOption(new Option('--by <what>', 'a line for each of these').choices(DIMENSIONS).default('session'))
     .addOption(dayOption('--from <day>', 'from this day or moment on (default: 30 days before the end)'))

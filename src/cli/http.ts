@@ -7,6 +7,12 @@ import {
   hoursAnswer,
   hoursListAnswer,
   hoursRemovedAnswer,
+  type KeyAnswer,
+  type KeyCreatedAnswer,
+  type KeysAnswer,
+  keyAnswer,
+  keyCreatedAnswer,
+  keysAnswer,
   type LaunchAnswer,
   type LogsAnswer,
   launchAnswer,
@@ -27,7 +33,7 @@ import {
   sessionsAnswer,
   statusAnswer,
 } from '../admin/answers.ts';
-import type { HoursInput, LaunchInput, ReapInput } from '../admin/schema.ts';
+import type { HoursInput, KeyInput, LaunchInput, ReapInput } from '../admin/schema.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { Target, Token } from './target.ts';
 
@@ -52,6 +58,9 @@ export type AdminApi = {
   plan(order: LaunchInput): Promise<Answer<PlanAnswer>>;
   machines(query: URLSearchParams): Promise<Answer<MachinesAnswer>>;
   forgetMachine(machineId: number): Promise<Answer<{ machine_id: number; forgotten: boolean }>>;
+  createKey(order: KeyInput): Promise<Answer<KeyCreatedAnswer>>;
+  keys(): Promise<Answer<KeysAnswer>>;
+  revokeKey(idOrName: string): Promise<Answer<KeyAnswer>>;
   costs(query: URLSearchParams): Promise<Answer<CostsAnswer>>;
   /** The same as a table for spreadsheets. */
   costsCsv(query: URLSearchParams): Promise<string>;
@@ -129,6 +138,10 @@ export function connectAdmin(target: Target): AdminApi {
     machines: (query) => call.send(machinesAnswer, 'GET', `/api/admin/machines?${query}`),
     forgetMachine: (machineId) =>
       call.send(machineForgottenAnswer, 'DELETE', `/api/admin/machines/${machineId}`),
+    createKey: (order) => call.send(keyCreatedAnswer, 'POST', '/api/admin/keys', order),
+    keys: () => call.send(keysAnswer, 'GET', '/api/admin/keys'),
+    revokeKey: (idOrName) =>
+      call.send(keyAnswer, 'DELETE', `/api/admin/keys/${encodeURIComponent(idOrName)}`),
     costs: (query) => call.send(costsAnswer, 'GET', `/api/admin/costs?${query}`, undefined, COSTS_TIMEOUT_MS),
     costsCsv: (query) => call.text('GET', `/api/admin/costs?${query}&format=csv`, COSTS_TIMEOUT_MS),
     sessions: ({ open, after }) => {

@@ -9,6 +9,7 @@ import { doctorCommand } from './doctor.ts';
 import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
 import { extendCommand } from './extend.ts';
 import { Refusal } from './http.ts';
+import { keysCommand } from './keys.ts';
 import { launchCommand } from './launch.ts';
 import { logsCommand } from './logs.ts';
 import { machinesCommand } from './machines.ts';
@@ -43,14 +44,22 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     scheduleCommand(),
     logsCommand(),
     costsCommand(),
+    keysCommand(),
     machinesCommand(),
     reapCommand(),
     doctorCommand(version()),
     completionCommand(),
     await simulateCommandFor(args),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(inheriting(command, program));
   return program;
+}
+
+/** With those below it: a mistake in `keys create` ends as one in `launch` does. */
+function inheriting(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const below of command.commands) inheriting(below, command);
+  return command;
 }
 
 const FIRST_STEPS = `

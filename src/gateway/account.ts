@@ -1,3 +1,4 @@
+import { type TokenPrice, worstCase } from '../domain/gateway-need.ts';
 import type { InferenceBody } from './request-body.ts';
 import type { Router } from './routing.ts';
 import type { GatewayKeys, KeyHolder, Lease, Metering, PriceOf } from './seams.ts';
@@ -28,32 +29,47 @@ export type Came = {
   readonly isWhole: boolean;
 };
 
-/** A token is hardly ever less than three bytes of a request, and four on average. */
-const BYTES_OF_TOKEN_LEAST = 3;
+/** Of text, on average. */
 const BYTES_OF_TOKEN = 4;
-/** Where a request does not say how much may be generated. */
-const COMPLETION_TOKENS_ASSUMED = 4_096;
+const MILLION = 1_000_000;
 
 /** Reserves for a request, at the dearest place it may come to. Throws or rejects with a `Refusal`. */
 export function reserve(
-  { router, keys, priceOf }: AccountDeps,
+  deps: AccountDeps,
   { key, body, route }: { key: KeyHolder; body: InferenceBody; route: Route },
 ): Lease | Promise<Lease> | null {
+  const { keys } = deps;
   if (keys === null) return null;
-  const usage = {
-    promptTokens: Math.ceil(body.bytes.length / BYTES_OF_TOKEN_LEAST),
-    completionTokens: completionTokensAtMost(body.fields),
-  };
-  const prices = router.everywhere({ model: body.model, route }).map(({ target, model }) =>
-    // Of a GPU that is rented by the hour no token has a price beforehand.
-    target.session === null ? (priceOf({ provider: target.provider, session: null, model }, usage) ?? 0) : 0,
-  );
+  const need = { bodyBytes: body.bytes.length, ...answerAtMost(body.fields) };
+  const { promptTokensAtMost, completionTokensAtMost } = worstCase({ ...need, price: null });
   return keys.begin(key, {
     model: body.model,
-    promptTokensAtMost: usage.promptTokens,
-    completionTokensAtMost: usage.completionTokens,
-    usdAtMost: Math.max(0, ...prices),
+    promptTokensAtMost,
+    completionTokensAtMost,
+    // For a key with a budget alone.
+    get usdAtMost() {
+      return worstCase({ ...need, price: dearestPrice(deps, { model: body.model, route }) }).usdAtMost;
+    },
   });
+}
+
+/** Of all that may answer: which of them does is not known yet. */
+function dearestPrice(
+  { router, priceOf, metering }: AccountDeps,
+  wanted: { model: string | null; route: Route },
+): TokenPrice {
+  const prices = router.everywhere(wanted).map(({ target: { provider, session }, model }) => {
+    const shared = session === null ? null : (metering?.gpuUsd?.(session, MILLION) ?? null);
+    const usdOf = (usage: Usage) => priceOf({ provider, session, model }, usage) ?? shared ?? 0;
+    return {
+      input: usdOf({ promptTokens: MILLION, completionTokens: 0 }),
+      output: usdOf({ promptTokens: 0, completionTokens: MILLION }),
+    };
+  });
+  return {
+    usdPerMillionInput: Math.max(0, ...prices.map(({ input }) => input)),
+    usdPerMillionOutput: Math.max(0, ...prices.map(({ output }) => output)),
+  };
 }
 
 /** Settles what was reserved, and tells whoever meters. */
@@ -70,7 +86,7 @@ export function account({ metering, priceOf }: AccountDeps, lease: Lease | null,
   const usd = isFree && told === null ? 0 : priceOf(at, used);
   // Who leaves before the end would else use for nothing.
   if (told === null && !isFree && !came.isWhole) lease?.settle(null);
-  else lease?.settle({ ...used, usd: usd ?? 0 });
+  else lease?.settle({ ...used, usd: usd ?? sharedUsd(metering, at.session, used) });
   metering?.note({
     ...at,
     keyId: key?.id ?? null,
@@ -94,8 +110,20 @@ export function guessUsage(body: InferenceBody | null, events: number): Usage {
   };
 }
 
-function completionTokensAtMost(fields: Record<string, unknown>): number {
+/** What of a request says how much may be generated. */
+function answerAtMost(fields: Record<string, unknown>): {
+  completionTokensAsked: number | null;
+  choices: number;
+} {
   const asked = fields.max_completion_tokens ?? fields.max_tokens ?? fields.max_output_tokens;
-  const each = typeof asked === 'number' && asked > 0 ? Math.ceil(asked) : COMPLETION_TOKENS_ASSUMED;
-  return each * (typeof fields.n === 'number' && fields.n > 1 ? Math.ceil(fields.n) : 1);
+  return {
+    completionTokensAsked: typeof asked === 'number' && asked > 0 ? Math.ceil(asked) : null,
+    choices: typeof fields.n === 'number' && fields.n > 1 ? Math.ceil(fields.n) : 1,
+  };
+}
+
+/** Of a rented GPU no token has a price, but a share in that of its time. */
+function sharedUsd(metering: Metering | null, session: string | null, used: Usage): number {
+  if (session === null) return 0;
+  return metering?.gpuUsd?.(session, used.promptTokens + used.completionTokens) ?? 0;
 }

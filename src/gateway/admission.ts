@@ -1,9 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { GatewayKeys } from './seams.ts';
+import type { GatewayKeys, KeyHolder } from './seams.ts';
 
 /** Who may use the gateway: the holder of a key (null: of the admin token). Undefined: nobody we know. */
-export type KnownCaller = { readonly id: string } | null | undefined;
+export type KnownCaller = KeyHolder | null | undefined;
 
 /**
  * Knows callers by their bearer token, at the price of one hash. Whom it does not know, and why, is for the

@@ -27,9 +27,14 @@ export const gatewayApp =
     takeJsonAsBytes(app);
 
     const openedSec = Math.floor(Date.now() / 1_000);
-    app.get('/models', { schema: { hide: true } }, async () => ({
+    app.get('/models', { schema: { hide: true } }, async (request) => ({
       object: 'list',
-      data: gateway.models().map((id) => ({ id, object: 'model', created: openedSec, owned_by: 'leash' })),
+      data: modelsFor(gateway, request).map((id) => ({
+        id,
+        object: 'model',
+        created: openedSec,
+        owned_by: 'leash',
+      })),
     }));
 
     for (const route of ROUTES) {
@@ -44,6 +49,13 @@ export const gatewayApp =
       });
     }
   };
+
+/** A key is shown what it may use. */
+function modelsFor(gateway: Gateway, request: FastifyRequest): string[] {
+  const models = gateway.models();
+  const allowed = gateway.admits(request.raw)?.limits?.models ?? null;
+  return allowed === null ? models : models.filter((model) => allowed.includes(model));
+}
 
 /** The body stays bytes: it is passed on as it came. */
 function takeJsonAsBytes(app: FastifyInstance): void {

@@ -1,7 +1,11 @@
 import type { Usage } from './usage.ts';
 
 /** Who holds a key of the gateway. */
-export type KeyHolder = { readonly id: string };
+export type KeyHolder = {
+  readonly id: string;
+  /** Left out, or null where it may use every model. */
+  readonly limits?: { readonly models: readonly string[] | null };
+};
 
 /** What the gateway asks of its keys; see `keys/`. */
 export type GatewayKeys = {
@@ -44,6 +48,8 @@ export type Metering = {
     readonly usd: number | null;
     readonly attempts: number;
   }): void;
+  /** The share of a rented GPU's price that so many tokens have; null where it is not known. */
+  gpuUsd?(session: string, tokens: number): number | null;
 };
 
 /** Dollars of one request at a target; null where nobody knows its price. */

@@ -25,6 +25,8 @@ test('bash completes commands, their options and the values of those', async () 
   expect(offered(bash, 'leash', 'up', '--profile', 'ho')).toEqual(['hostile']);
   expect(offered(bash, 'leash', 'simulate', '--see')).toEqual(['--seed']);
   expect(offered(bash, 'leash', 'completion', 'z')).toEqual(['zsh']);
+  expect(offered(bash, 'leash', 'keys', 're')).toEqual(['revoke']);
+  expect(offered(bash, 'leash', 'keys', 'create', 'app', '--budget-period', 'm')).toEqual(['month']);
 });
 
 const hasZsh = spawnSync('zsh', ['--version']).status === 0;
