@@ -88,7 +88,7 @@ export function correctionsOf(
   });
 }
 
-/** Of an instance that nobody saw go, the charges must have rested for so many tails: a day by default. */
+/** Where the rows do not reach an instance's end as it was seen, they must have rested for so many tails: a day by default. */
 const RESTED_TAILS = 288;
 
 /**
@@ -166,9 +166,12 @@ function isCovered(
   { nowMs, tailMs }: { readonly nowMs: number; readonly tailMs: number },
 ): boolean {
   const { goneAtMs } = seen.instance;
-  if (goneAtMs === null) return nowMs >= Math.max(seen.untilMs, seen.endedAtMs) + RESTED_TAILS * tailMs;
+  const hasRested = nowMs >= Math.max(seen.untilMs, goneAtMs ?? 0, seen.endedAtMs) + RESTED_TAILS * tailMs;
+  if (goneAtMs === null) return hasRested;
   const isReached = !seen.isBilled || seen.untilMs >= goneAtMs - TAIL_SHORT_MS;
-  return isReached && nowMs >= goneAtMs + tailMs;
+  // It was seen gone only long after it was, while no worker ran: its rows end where they end.
+  const isReachedAtLast = seen.untilMs > 0 && hasRested;
+  return isReachedAtLast || (isReached && nowMs >= goneAtMs + tailMs);
 }
 
 /**

@@ -119,6 +119,16 @@ describe('a receipt becomes final', () => {
     expect(finalReceipt(aReceipt(), [], rested())).toBeNull();
   });
 
+  test('where it was seen gone long after its charges ended, a day later; without charges never', () => {
+    const early = charged(aRow({ toMs: GONE_MS - 60_000 }));
+    const nextDay = { nowMs: GONE_MS + 25 * HOUR_MS };
+    expect(finalReceipt(aReceipt(), early, { ...rested(...early), ...nextDay })).toMatchObject({
+      final: true,
+      instances: [{ goneAtMs: GONE_MS }],
+    });
+    expect(finalReceipt(aReceipt(), [], { ...rested(), ...nextDay })).toBeNull();
+  });
+
   test('not before the provider’s billing has had time to end', () => {
     const charges = charged(aRow());
     const early = { ...rested(...charges), nowMs: GONE_MS + TAIL_MS - 1 };

@@ -9,6 +9,21 @@ const kept = (set: Partial<RunRecords>) => expect(found(set)).toEqual([]);
 const broken = (set: Partial<RunRecords>, words: RegExp) =>
   expect(found(set)).toEqual(expect.arrayContaining([expect.stringMatching(words)]));
 
+const anAttempt = {
+  attempt: 1,
+  label: labelOf(),
+  tier: 'RTX 4090',
+  offer_id: 90,
+  machine_id: 9,
+  gpu: 'RTX 4090',
+  usd_per_hour: 0.3,
+  phase: 'gone',
+  started_at: new Date(START * 1_000).toISOString(),
+  ended_at: null,
+  failure: null,
+  instance_id: 501,
+  usd: 0.31,
+} as const;
 const ALIVE = {
   destroy_requested_at: null,
   destroy_accepted_at: null,
@@ -255,6 +270,19 @@ describe('lies', () => {
     kept(given(false));
     broken(given(true), /^lie: its receipt does not know contract 501/);
     kept({ ...given(true), renamedIds: [501] });
+  });
+  test('not a receipt that counts what went unwatched until it was seen gone, until it is final', () => {
+    const usd = { gpu: 0.4, storage: 0.01, bandwidth: 0.1, total: 0.51 };
+    const attempts = [{ ...anAttempt, usd_per_hour: 12 }];
+    const given = (final: boolean) => ({
+      contracts: [aContract({ destroyed_at: START + 1, billed_until: START + 1 })],
+      strangersBefore: [],
+      sessions: [aSession({ status: aStatus({ receipt: aReceipt({ final, usd, attempts }) }) })],
+    });
+    broken(given(false), /^lie: its receipt \(not final\) says/);
+    const outages = [{ what: 'worker' as const, fromMs: START * 1_000, toMs: (START + 61) * 1_000 }];
+    kept({ ...given(false), outages });
+    broken({ ...given(true), outages }, /^lie: its receipt \(final\) says/);
   });
   test('a final receipt is more than 1 % from the books', () =>
     broken(

@@ -103,6 +103,21 @@ function wasReset({ hands }: RunRecords, session: string): boolean {
   return hands.some((hand) => hand.did === 'reset' && hand.session === session);
 }
 
+/** Until the charges are complete, an instance that went while nothing of ours ran is counted until it was seen gone. */
+function unwatchedUsd(
+  records: RunRecords,
+  contracts: readonly OurContract[],
+  { instances, attempts }: ReceiptAnswer,
+): number {
+  const usdPerHour = Math.max(0, ...attempts.map(({ usd_per_hour }) => usd_per_hour));
+  return contracts.reduce((sum, { id, destroyed_at }) => {
+    const seenGone = instances.find(({ instance_id }) => instance_id === id)?.gone_at;
+    if (destroyed_at === null || seenGone == null) return sum;
+    const ms = idleMs(records, destroyed_at * 1_000, Date.parse(seenGone));
+    return sum + (usdPerHour * ms) / 3_600_000;
+  }, 0);
+}
+
 /** Within 1 % or five seconds of each contract's price; the last traffic is known once the receipt is final. */
 function againstMoney(
   records: RunRecords,
@@ -121,7 +136,10 @@ function againstMoney(
   const trafficUsd = contracts.reduce((sum, { usd }) => sum + usd.bandwidth, 0);
   const allowedUsd = receipt.final
     ? chargedUsd * 0.01 + ROUNDING_USD
-    : Math.max(chargedUsd * 0.01, fiveSecondsUsd) + trafficUsd + ROUNDING_USD;
+    : Math.max(chargedUsd * 0.01, fiveSecondsUsd) +
+      trafficUsd +
+      unwatchedUsd(records, contracts, receipt) +
+      ROUNDING_USD;
   // What ended without its session's own word, or was rented before a reset, the audit adds when it makes it final.
   if (!receipt.final && (receipt.outcome === 'terminated' || wasReset(records, session))) return [];
   // How long one ran that was never listed is known by its charges alone.
