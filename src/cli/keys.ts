@@ -98,7 +98,8 @@ function orderOf(name: string, options: CreateOptions, nowMs: number): KeyInput 
 /** The token alone in its line: it is what will be copied. */
 function createdText(key: KeyCreatedAnswer, { nowMs }: Look): string[] {
   return [
-    pc.bold(key.token),
+    // Plain, in whatever terminal: it is copied, and cut by scripts.
+    key.token,
     '',
     ...facts([
       ['name', key.name],

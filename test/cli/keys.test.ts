@@ -3,7 +3,7 @@ import type { KeyCreatedAnswer, KeysAnswer } from '../../src/admin/answers.ts';
 import { startHttpEdge, TOKEN } from '../support/http-edge.ts';
 import { runLeash } from './run-leash.ts';
 
-const env = { ADMIN_TOKEN: TOKEN };
+const env = { ADMIN_TOKEN: TOKEN, NO_COLOR: '1' };
 
 test('keys are made with limits, listed, and revoked by name', async () => {
   await using edge = await startHttpEdge();
