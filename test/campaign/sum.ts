@@ -1,10 +1,17 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { check } from './invariants/check.ts';
 import { type CampaignReport, campaignReport, reportOf, sumReports, tableOf } from './report.ts';
 import type { RunResult } from './run.ts';
 
-/** `npm run campaign:sum -- FILES`: reports of several campaigns as one; a `run.json` of a kept home is judged anew. */
-const files = process.argv.slice(2);
+/**
+ * `npm run campaign:sum -- FILES [--json FILE]`: reports of several campaigns as one; a `run.json` of a kept home is
+ * judged anew.
+ */
+const { positionals: files, values } = parseArgs({
+  options: { json: { type: 'string' } },
+  allowPositionals: true,
+});
 if (files.length === 0) {
   process.stderr.write(
     'Name the reports that `npm run campaign -- --json FILE` wrote, or the run.json of kept homes.\n',
@@ -13,6 +20,7 @@ if (files.length === 0) {
 } else {
   const total = sumReports(files.map(readReport));
   process.stdout.write(`${tableOf(total)}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(total, null, 2)}\n`);
   process.exitCode = total.violations.length > 0 ? 1 : 0;
 }
 

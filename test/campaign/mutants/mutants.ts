@@ -128,13 +128,14 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    if (pages >= 0) return rows;\n    if (page.nextToken === null) {',
       },
     ],
-    // The audit would find by the charges what the reaper does not see.
+    // The audit would find by the charges what the reaper does not see, and faults end with the last launch: so few
+    // sessions at once that launches go on for minutes after the first were terminated.
     steps: inOrder(
-      every(100, fault({ call: 'charges', fault: 'server-error', times: 0 }), { from: 1 }),
-      every(2, { do: 'terminate', pick: 0.9 }, { from: 8, to: 60 }),
+      every(600, fault({ call: 'charges', fault: 'server-error', times: 0 }), { from: 1 }),
+      every(3, { do: 'terminate', pick: 0.9 }, { from: 8, to: 60 }),
     ),
-    sessions: 30,
-    together: 16,
+    sessions: 44,
+    together: 6,
     strangers: 40,
     breaks: ['orphan'],
   },
@@ -158,13 +159,13 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    verdicts = judgeOurs(input, survey, { ...sessions, ...early });',
       },
     ],
+    // A list that is drawn up late has what sessions have claimed and rented since they were asked.
     steps: inOrder(
-      every(3, fault({ call: 'list', fault: 'slow-reply', seconds: 4, times: 5 }), { to: 90 }),
-      every(2, fault({ fault: 'cdi-error' }), { to: 90 }),
-      every(15, { do: 'kill', what: 'worker' }, { from: 20, to: 95 }),
+      every(4, fault({ call: 'list', fault: 'late', seconds: 5, times: 3 }), { to: 150 }),
+      every(2, fault({ fault: 'cdi-error' }), { to: 150 }),
     ),
-    sessions: 60,
-    together: 24,
+    sessions: 80,
+    together: 16,
     breaks: ['stranger'],
   },
   {
