@@ -2,47 +2,15 @@ import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { SESSION_NAME } from '../domain/label.ts';
 import { Problem } from '../domain/problem.ts';
+import type { BreakerState } from '../gateway/breaker.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import type { ProviderView, TargetView } from '../gateway/view.ts';
 import { parseInput } from './input.ts';
 import { describeCall } from './openapi.ts';
 import { type ProviderAnswer, type ProvidersAnswer, providersAnswer } from './provider-answers.ts';
 
 /** What the gateway knows of its providers; it is composed by the server. */
-export type ProviderDesk = {
-  providers(): readonly ProviderFacts[];
-  /** Who gets a request for this model now; null: nobody. */
-  providerNow(model: string | null): string | null;
-  switched(): { readonly provider: string | null; readonly session: string | null };
-  switchTo(
-    provider: string | null,
-    session: string | null,
-  ):
-    | { readonly kind: 'switched' }
-    | { readonly kind: 'unknown-provider' | 'unconfigured'; readonly providers: readonly string[] }
-    | { readonly kind: 'not-ready'; readonly sessions: readonly string[] };
-};
-
-type Breaker = 'closed' | 'open' | 'half-open';
-type LastError = { readonly atMs: number; readonly kind: string; readonly message: string } | null;
-type Latency = { readonly p50: number | null; readonly p95: number | null; readonly of: number };
-
-export type ProviderFacts = {
-  readonly provider: string;
-  readonly isConfigured: boolean;
-  readonly isHealthy: boolean;
-  readonly isFirst: boolean;
-  readonly models: readonly string[];
-  readonly usdPerMillionTokens: number | null;
-  readonly firstByteMs: Latency;
-  readonly targets: readonly {
-    readonly target: string;
-    readonly session: string | null;
-    readonly breaker: Breaker;
-    readonly inFlight: number;
-    readonly requests: number;
-    readonly firstByteMs: Latency;
-    readonly lastError: LastError;
-  }[];
-};
+export type ProviderDesk = Pick<Gateway, 'providers' | 'providerNow' | 'switched' | 'switchTo'>;
 
 /** `/api/admin/providers`: who answers behind the gateway, and who is asked first. */
 export const providersRoutes =
@@ -89,7 +57,7 @@ function presentAll(gateway: ProviderDesk): ProvidersAnswer {
   };
 }
 
-export function presentProvider(facts: ProviderFacts): ProviderAnswer {
+export function presentProvider(facts: ProviderView): ProviderAnswer {
   const { targets } = facts;
   const newest = targets
     .flatMap(({ lastError }) => (lastError === null ? [] : [lastError]))
@@ -117,9 +85,9 @@ export function presentProvider(facts: ProviderFacts): ProviderAnswer {
   };
 }
 
-const BEST_FIRST: readonly Breaker[] = ['closed', 'half-open', 'open'];
+const BEST_FIRST: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
-function presentError(error: LastError): ProviderAnswer['last_error'] {
+function presentError(error: TargetView['lastError']): ProviderAnswer['last_error'] {
   return error === null
     ? null
     : { at: new Date(error.atMs).toISOString(), kind: error.kind, message: error.message };

@@ -1,3 +1,4 @@
+import type { AnsweredRequest } from '../domain/gateway-usage.ts';
 import type { Usage } from './usage.ts';
 
 /** Who holds a key of the gateway. */
@@ -35,19 +36,7 @@ export type Lease = {
 
 /** What is told of each answered request. */
 export type Metering = {
-  note(answered: {
-    readonly provider: string;
-    readonly model: string;
-    readonly session: string | null;
-    readonly keyId: string | null;
-    readonly status: number;
-    readonly seconds: number;
-    readonly firstByteSeconds: number | null;
-    readonly promptTokens: number;
-    readonly completionTokens: number;
-    readonly usd: number | null;
-    readonly attempts: number;
-  }): void;
+  note(answered: AnsweredRequest): void;
   /** The share of a rented GPU's price that so many tokens have; null where it is not known. */
   gpuUsd?(session: string, tokens: number): number | null;
 };

@@ -7,8 +7,9 @@ export type Turn = { readonly role: 'user' | 'assistant'; readonly content: Bloc
 export type Route = 'chat/completions' | 'completions';
 
 export const MESSAGES_PATH = '/v1/messages';
+export const ANTHROPIC_VERSION = '2023-06-01';
 
 /** What every call of the Messages API carries. */
 export function messagesHeaders(apiKey: string): Record<string, string> {
-  return { 'x-api-key': apiKey, 'anthropic-version': '2023-06-01', 'content-type': 'application/json' };
+  return { 'x-api-key': apiKey, 'anthropic-version': ANTHROPIC_VERSION, 'content-type': 'application/json' };
 }

@@ -1,6 +1,5 @@
 import { priceOf, usdOf } from '../anthropic/prices.ts';
-import * as translation from '../anthropic/translation.ts';
-import { anthropicDialect } from './anthropic-dialect.ts';
+import { ANTHROPIC_DIALECT } from './anthropic-dialect.ts';
 import type { AnthropicParts } from './configured.ts';
 
 /** Of what chats use: three tokens read for each that is written. */
@@ -8,7 +7,7 @@ const INPUT_SHARE = 0.75;
 
 /** The Messages API for callers of OpenAI's, and what it charges. */
 export const ANTHROPIC: AnthropicParts = {
-  dialect: anthropicDialect(translation),
+  dialect: ANTHROPIC_DIALECT,
   usdPerMillionTokens(model) {
     const price = priceOf(model);
     if (price === null) return null;

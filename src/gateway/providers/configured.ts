@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts';
+import { ANTHROPIC_VERSION } from '../anthropic/wire.ts';
 import type { BreakerRules } from '../breaker.ts';
 import type { Dialect } from '../dialect.ts';
 import type { Deadlines } from '../target.ts';
@@ -23,7 +24,6 @@ export type AnthropicParts = {
   usdOf(model: string, usage: Usage): number | null;
 };
 
-const ANTHROPIC_VERSION = '2023-06-01';
 /** While its container starts, Modal sends on to where the answer will be, again and again. */
 const REDIRECTS_MAX = 20;
 
