@@ -5,20 +5,26 @@ import { join } from 'node:path';
 import { freePort, startProgram } from './process.mjs';
 
 const PORTKEY = '@portkey-ai/gateway';
+const PORTKEY_VERSION = '1.15.2';
+/**
+ * Newer ones, which it allows, hand it the upstream's headers to write to, and those cannot be written to: on Node
+ * 24 every stream of its then ends in a 500.
+ */
+const PORTKEY_OVERRIDES = { '@hono/node-server': '1.13.8' };
 /** Two releases of it, 1.82.7 and 1.82.8, were compromised: never another one than this. */
 const LITELLM = 'litellm[proxy]==1.106.2';
 
 export async function startPortkey({ dir, upstreamPort, key }) {
-  const home = join(dir, 'portkey');
+  const home = join(dir, `portkey-${PORTKEY_VERSION}`);
   const script = join(home, 'node_modules', PORTKEY, 'build', 'start-server.js');
   if (!existsSync(script)) {
     mkdirSync(home, { recursive: true });
-    // Its install script patches a dependency; without it every stream of its fails.
     writeFileSync(
       join(home, 'package.json'),
-      `${JSON.stringify({ private: true, allowScripts: { [PORTKEY]: true } })}\n`,
+      `${JSON.stringify({ private: true, overrides: PORTKEY_OVERRIDES })}\n`,
     );
-    run('npm', ['install', '--no-save', '--no-audit', '--no-fund', PORTKEY], { cwd: home });
+    const wanted = `${PORTKEY}@${PORTKEY_VERSION}`;
+    run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', wanted], { cwd: home });
   }
   const port = await freePort();
   const program = await startProgram(process.execPath, [script, `--port=${port}`, '--headless'], {

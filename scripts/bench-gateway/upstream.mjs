@@ -48,7 +48,6 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
 });
 
 function stream(response, count, paceMs) {
-  // Without a charset: Portkey knows a stream by this word alone, and fails over any other.
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   let sent = 0;
   const writeOn = () => {
