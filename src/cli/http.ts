@@ -24,8 +24,10 @@ import {
   offersAnswer,
   type PlanAnswer,
   type ProblemAnswer,
+  type ProvidersAnswer,
   planAnswer,
   problemAnswer,
+  providersAnswer,
   type ReapAnswer,
   reapAnswer,
   type SessionsAnswer,
@@ -61,6 +63,9 @@ export type AdminApi = {
   createKey(order: KeyInput): Promise<Answer<KeyCreatedAnswer>>;
   keys(): Promise<Answer<KeysAnswer>>;
   revokeKey(idOrName: string): Promise<Answer<KeyAnswer>>;
+  providers(): Promise<Answer<ProvidersAnswer>>;
+  /** Null: the configured order again. */
+  switchProvider(to: { provider: string | null; session?: string }): Promise<Answer<ProvidersAnswer>>;
   costs(query: URLSearchParams): Promise<Answer<CostsAnswer>>;
   /** The same as a table for spreadsheets. */
   costsCsv(query: URLSearchParams): Promise<string>;
@@ -142,6 +147,8 @@ export function connectAdmin(target: Target): AdminApi {
     keys: () => call.send(keysAnswer, 'GET', '/api/admin/keys'),
     revokeKey: (idOrName) =>
       call.send(keyAnswer, 'DELETE', `/api/admin/keys/${encodeURIComponent(idOrName)}`),
+    providers: () => call.send(providersAnswer, 'GET', '/api/admin/providers'),
+    switchProvider: (to) => call.send(providersAnswer, 'POST', '/api/admin/providers/switch', to),
     costs: (query) => call.send(costsAnswer, 'GET', `/api/admin/costs?${query}`, undefined, COSTS_TIMEOUT_MS),
     costsCsv: (query) => call.text('GET', `/api/admin/costs?${query}&format=csv`, COSTS_TIMEOUT_MS),
     sessions: ({ open, after }) => {

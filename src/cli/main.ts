@@ -15,6 +15,7 @@ import { logsCommand } from './logs.ts';
 import { machinesCommand } from './machines.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
+import { providersCommand } from './providers.ts';
 import { reapCommand } from './reap.ts';
 import { scheduleCommand } from './schedule.ts';
 import { sessionsCommand } from './sessions.ts';
@@ -44,6 +45,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     scheduleCommand(),
     logsCommand(),
     costsCommand(),
+    providersCommand(),
     keysCommand(),
     machinesCommand(),
     reapCommand(),
