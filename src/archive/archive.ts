@@ -1,8 +1,20 @@
-import type { CostLine, Span } from '../domain/costs.ts';
+import { type CostLine, costLinesOf, type Span } from '../domain/costs.ts';
 import type { MachineNote } from '../domain/machine-memory.ts';
 import type { Receipt } from '../domain/session.ts';
-import { openPostgresArchive } from './postgres.ts';
-import { openSqliteArchive } from './sqlite.ts';
+import { type DatabasePlace, openDatabase } from './database.ts';
+import {
+  archivedReceiptIn,
+  costParameters,
+  endingParameters,
+  lineIn,
+  machineNoteIn,
+  machineNoteParameters,
+  ROWS_MAX,
+  receiptIn,
+  receiptParameters,
+  SQL,
+  TABLES,
+} from './rows.ts';
 
 /**
  * Receipts, what instances cost and what machines did, kept when Temporal has forgotten the session. It decides
@@ -45,16 +57,55 @@ export type ArchivedReceipt = {
   readonly forecastUsd: number | null;
 };
 
-export type ArchivePlace = {
-  readonly owner: string;
-  /** Directory of the SQLite file, where no database is named. */
-  readonly home: string;
-  readonly databaseUrl?: string | undefined;
-};
+export type ArchivePlace = DatabasePlace & { readonly owner: string };
+
+/** Runs that one statement asks for. */
+const RUNS_AT_ONCE = 500;
 
 /** The archive of an installation: a file in its home, or PostgreSQL where `databaseUrl` names one. */
-export function openArchive(place: ArchivePlace): Archive {
-  return place.databaseUrl === undefined
-    ? openSqliteArchive(place)
-    : openPostgresArchive({ owner: place.owner, databaseUrl: place.databaseUrl });
+export function openArchive({ owner, ...place }: ArchivePlace): Archive {
+  const { ask, transaction, close } = openDatabase(place, TABLES);
+  return {
+    writeReceipt: (receipt) =>
+      transaction(async (ask) => {
+        const ending = endingParameters(owner, receipt);
+        if ((await ask(SQL.newerEnding, ...ending)).length > 0) return;
+        const replaced = await ask(SQL.deleteOlderReceipts, ...ending);
+        if (replaced.length > 0) await ask(SQL.deleteCosts, ...ending.slice(0, 3));
+        await ask(SQL.insertReceipt, ...receiptParameters(owner, receipt));
+        for (const line of costLinesOf(receipt)) await ask(SQL.insertCost, ...costParameters(owner, line));
+      }),
+    findReceipt: async ({ session, run }) => {
+      const rows =
+        run === undefined
+          ? await ask(SQL.receiptOfSession, owner, session)
+          : await ask(SQL.receiptOfRun, owner, session, run);
+      return receiptIn(rows[0]);
+    },
+    unfinished: async ({ endedAfterMs }) => {
+      const rows = await ask(SQL.unfinished, owner, Math.floor(endedAfterMs));
+      return rows.map(receiptIn).filter((receipt) => receipt !== null);
+    },
+    knownRuns: async (runs) => {
+      const known = new Set<string>();
+      for (let at = 0; at < runs.length; at += RUNS_AT_ONCE) {
+        const asked = runs.slice(at, at + RUNS_AT_ONCE);
+        for (const { run } of await ask(SQL.knownRuns(asked.length), owner, ...asked)) known.add(String(run));
+      }
+      return known;
+    },
+    costs: async ({ fromMs, toMs }) => {
+      const rows = await ask(SQL.costs, owner, Math.floor(fromMs), Math.ceil(toMs));
+      return { lines: rows.slice(0, ROWS_MAX).map(lineIn), isCut: rows.length > ROWS_MAX };
+    },
+    receipts: async ({ fromMs, toMs }) =>
+      (await ask(SQL.receipts, owner, Math.floor(fromMs), Math.ceil(toMs))).map(archivedReceiptIn),
+    writeMachineNotes: (notes) =>
+      transaction(async (ask) => {
+        for (const note of notes) await ask(SQL.insertMachineNote, ...machineNoteParameters(owner, note));
+      }),
+    machineNotes: async ({ sinceMs }) =>
+      (await ask(SQL.machineNotes, owner, Math.floor(sinceMs))).map(machineNoteIn),
+    close,
+  };
 }

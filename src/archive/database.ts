@@ -1,7 +1,7 @@
 import { openPostgresDatabase } from './database-postgres.ts';
 import { openSqliteDatabase } from './database-sqlite.ts';
 
-/** The tables of one room beside the archive's, in words that both databases take. */
+/** Tables in the database of an installation, in words that both kinds of database take. */
 export type Database = {
   /** What `act` returns; it sees nothing half done by others, and none of it stays when it throws. May be asked again. */
   transaction<Answer>(act: (ask: Ask) => Promise<Answer>): Promise<Answer>;

@@ -2,6 +2,7 @@ import type { CostLine } from '../domain/costs.ts';
 import type { MachineNote } from '../domain/machine-memory.ts';
 import type { Receipt } from '../domain/session.ts';
 import type { ArchivedReceipt } from './archive.ts';
+import type { Parameter, Row } from './database.ts';
 
 /** The tables, in words that both databases take. Times are epoch milliseconds, money is dollars. */
 export const TABLES = [
@@ -59,8 +60,9 @@ export const SQL = {
   newerEnding: `SELECT 1 AS newer FROM leash_receipts
     WHERE owner = $1 AND session = $2 AND run = $3 AND ended_at_ms > $4 LIMIT 1`,
   deleteCosts: 'DELETE FROM leash_costs WHERE owner = $1 AND session = $2 AND run = $3',
+  /** A row for each that it deleted. */
   deleteOlderReceipts: `DELETE FROM leash_receipts
-    WHERE owner = $1 AND session = $2 AND run = $3 AND ended_at_ms < $4`,
+    WHERE owner = $1 AND session = $2 AND run = $3 AND ended_at_ms < $4 RETURNING run`,
   receiptOfRun: `SELECT receipt FROM leash_receipts WHERE owner = $1 AND session = $2 AND run = $3
     ORDER BY is_final DESC LIMIT 1`,
   receiptOfSession: `SELECT receipt FROM leash_receipts WHERE owner = $1 AND session = $2
@@ -69,7 +71,10 @@ export const SQL = {
     AND NOT EXISTS (SELECT 1 FROM leash_receipts AS f
       WHERE f.owner = r.owner AND f.session = r.session AND f.run = r.run AND f.is_final = 1)
     ORDER BY ended_at_ms LIMIT ${RECEIPTS_MAX}`,
-  knownRun: `SELECT 1 AS known FROM leash_receipts WHERE owner = $1 AND run = $2 LIMIT 1`,
+  knownRuns: (count: number) => {
+    const asked = Array.from({ length: count }, (_, at) => `$${at + 2}`);
+    return `SELECT DISTINCT run FROM leash_receipts WHERE owner = $1 AND run IN (${asked.join(', ')})`;
+  },
   costs: `SELECT line FROM leash_costs AS c WHERE owner = $1 AND ended_at_ms >= $2 AND created_at_ms < $3
     AND (is_final = 1 OR NOT EXISTS (SELECT 1 FROM leash_receipts AS f
       WHERE f.owner = c.owner AND f.session = c.session AND f.run = c.run AND f.is_final = 1))
@@ -84,8 +89,6 @@ export const SQL = {
   machineNotes: `SELECT machine_id, label, kind, at_ms, served_ms FROM leash_machine_notes
     WHERE owner = $1 AND at_ms >= $2 ORDER BY at_ms DESC LIMIT ${ROWS_MAX}`,
 } as const;
-
-export type Parameter = string | number | null;
 
 /** No contract has the id 0: it stands for an instance whose id was never known. */
 const NO_INSTANCE = 0;
@@ -145,5 +148,3 @@ export function archivedReceiptIn(row: Row): ArchivedReceipt {
     forecastUsd: row.forecast_usd === null ? null : Number(row.forecast_usd),
   };
 }
-
-export type Row = Readonly<Record<string, unknown>>;

@@ -77,7 +77,7 @@ async function tryUntilCaught(mutant: Mutant, { place, seeds, isControl }: Try):
 }
 
 async function violationsOf(
-  { name, steps, sessions, together, strangers = 0 }: Mutant,
+  { name, steps, sessions, together, minutes, strangers = 0 }: Mutant,
   { product, seed, place }: { product: string; seed: number; place: string },
 ): Promise<Record<string, number>> {
   const script = join(place, `${name}.steps.json`);
@@ -94,6 +94,7 @@ async function violationsOf(
     strangers,
     '--profile',
     'calm',
+    ...(minutes === undefined ? [] : ['--minutes', minutes]),
   ];
   const log = join(place, `${name}.${seed}.log`);
   const homes = join(place, `${name}-${seed}`);

@@ -12,6 +12,8 @@ export type Mutant = {
   readonly steps: readonly Step[];
   readonly sessions: number;
   readonly together: number;
+  /** Goes on launching for so long, up to `sessions`; left out: until all are launched. */
+  readonly minutes?: number;
   /** Instances of others that fill the first pages of the list. */
   readonly strangers?: number;
   /** The promises of which it must break one at least. */
@@ -128,14 +130,15 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    if (pages >= 0) return rows;\n    if (page.nextToken === null) {',
       },
     ],
-    // The audit would find by the charges what the reaper does not see, and faults end with the last launch: so few
-    // sessions at once that launches go on for minutes after the first were terminated.
+    // The audit would find by the charges what the reaper does not see, and faults end with the last launch: so
+    // launches go on for minutes after the first were terminated.
     steps: inOrder(
       every(600, fault({ call: 'charges', fault: 'server-error', times: 0 }), { from: 1 }),
       every(3, { do: 'terminate', pick: 0.9 }, { from: 8, to: 60 }),
     ),
-    sessions: 44,
+    sessions: 1_000,
     together: 6,
+    minutes: 3.5,
     strangers: 40,
     breaks: ['orphan'],
   },
@@ -161,11 +164,12 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     // A list that is drawn up late has what sessions have claimed and rented since they were asked.
     steps: inOrder(
-      every(4, fault({ call: 'list', fault: 'late', seconds: 5, times: 3 }), { to: 150 }),
-      every(2, fault({ fault: 'cdi-error' }), { to: 150 }),
+      every(4, fault({ call: 'list', fault: 'late', seconds: 5, times: 3 }), { to: 300 }),
+      every(2, fault({ fault: 'cdi-error' }), { to: 300 }),
     ),
-    sessions: 80,
-    together: 16,
+    sessions: 1_000,
+    together: 12,
+    minutes: 5,
     breaks: ['stranger'],
   },
   {
