@@ -61,10 +61,10 @@ export function makeWaker(deps: WakerDeps): Waker {
       isAsking = true;
       void look()
         .catch(async (error: unknown) => {
-          // Open with other parameters: somebody launched it, which is what was wanted.
-          const seen = await sessions.status(session).catch(() => null);
-          if (seen !== null && seen.state !== 'IDLE') {
-            view = { of: seen, atMs: Date.now() };
+          const open = isOpenAlready(error) ? await sessions.status(session).catch(() => null) : null;
+          if (open !== null && open.state !== 'IDLE') {
+            view = { of: open, atMs: Date.now() };
+            refusal = null;
             return;
           }
           const why = error instanceof Error ? error.message : String(error);
@@ -97,6 +97,11 @@ export function makeWaker(deps: WakerDeps): Waker {
       };
     },
   };
+}
+
+/** Somebody launched it with other parameters, which was what is wanted; or it is ending, and launched after that. */
+function isOpenAlready(error: unknown): boolean {
+  return error instanceof Problem && (error.kind === 'conflict' || error.kind === 'destroying');
 }
 
 const LAUNCHING = 'One is being launched.';

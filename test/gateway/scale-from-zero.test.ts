@@ -109,11 +109,14 @@ test('nothing is launched while a provider before the GPUs serves, nor for a mod
 test('a launch that is refused for its money says so, and is not tried with every request', async () => {
   const sessions = scriptedSessions({
     launch: async () => Promise.reject(new Problem('over-budget', '$15 of $15 are spent.')),
-    status: async (session) => idleView(session),
+    // What was refused is over a moment later.
+    status: async (session) => ({ ...idleView(session), state: 'DESTROYING' }),
   });
   await using edge = await startHttpEdge({ sessions, settings: AUTO });
-  await (await ask(edge)).text();
-  await until(() => edge.sessions.calls.some(({ name }) => name === 'status'), 'the launch is refused');
+  await until(
+    async () => (await (await ask(edge)).text()).includes('None could be'),
+    'the launch is refused',
+  );
   for (let request = 0; request < 5; request += 1) {
     const answer = await ask(edge);
     expect(answer.status).toBe(503);
