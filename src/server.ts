@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
@@ -61,6 +61,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Admin API, gateway and probes in one server. Rejects with a sentence when it cannot listen. */
 export async function startHttpServer(deps: HttpServerDeps): Promise<HttpServer> {
   const app = await composeApp(deps);
+  const opened = openedOf(app);
   const { LEASH_HOST: host, LEASH_PORT: port } = deps.config;
   try {
     await app.listen({ host, port });
@@ -70,7 +71,7 @@ export async function startHttpServer(deps: HttpServerDeps): Promise<HttpServer>
   }
   return {
     url: urlOf(app.server.address() as AddressInfo),
-    close: () => closeWithin(app, deps.drainMs ?? DRAIN_MS),
+    close: () => closeWithin(app, opened, deps.drainMs ?? DRAIN_MS),
   };
 }
 
@@ -164,16 +165,36 @@ function observe(app: FastifyInstance, noteAnswered: (seen: Answered) => void): 
   });
 }
 
-async function closeWithin(app: FastifyInstance, drainMs: number): Promise<void> {
+async function closeWithin(app: FastifyInstance, opened: Opened, drainMs: number): Promise<void> {
   const overdue = setTimeout(() => app.server.closeAllConnections(), drainMs);
   // A connection whose last answer ends after the close has begun would be kept alive, and us with it.
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+  const sweep = setInterval(() => {
+    app.server.closeIdleConnections();
+    closeUnused(opened);
+  }, 50);
   try {
     await app.close();
   } finally {
     clearTimeout(overdue);
     clearInterval(sweep);
   }
+}
+
+type Opened = ReadonlySet<Socket>;
+
+/** The connections that are open, as they come and go. */
+function openedOf(app: FastifyInstance): Opened {
+  const opened = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    opened.add(socket);
+    socket.on('close', () => opened.delete(socket));
+  });
+  return opened;
+}
+
+/** Clients open connections ahead of need, and Node does not count one as idle before its first request. */
+function closeUnused(opened: Opened): void {
+  for (const socket of opened) if (socket.bytesRead === 0) socket.destroy();
 }
 
 function explainListenError(error: unknown, { host, port }: { host: string; port: number }): unknown {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { type HttpEdge, startHttpEdge } from '../support/http-edge.ts';
 import { chat, serveFakeVllm, serveRaw, until } from './upstreams.ts';
@@ -198,6 +200,15 @@ test('closing the server lets a stream finish, ends right after it, and takes no
   expect((await eventsOf(answer)).at(-1)).toBe('[DONE]');
   await closing;
   await expect(fetch(`${edge.url}/healthz`)).rejects.toThrow();
+});
+
+test('closing the server does not wait for a connection that was opened ahead of need', async () => {
+  await using edge = await startHttpEdge({ drainMs: 300_000 });
+  const { port, hostname } = new URL(edge.url);
+  const spare = connect(Number(port), hostname);
+  await once(spare, 'connect');
+  await edge.ask('/healthz');
+  await Promise.all([once(spare, 'close'), edge.close()]);
 });
 
 test('closing the server does not wait for ever for a stream without end', async () => {

@@ -13,7 +13,7 @@ const priceOf = (_at: unknown, used: { promptTokens: number; completionTokens: n
 const noCosts = async () => ({ lines: [], receipts: [], unread: [], isCut: false });
 
 async function startEdge(): Promise<HttpEdge> {
-  return startHttpEdge({ priceOf, drainMs: 500, sessions: scriptedSessions({ costs: noCosts }) });
+  return startHttpEdge({ priceOf, sessions: scriptedSessions({ costs: noCosts }) });
 }
 
 async function makeKey(edge: HttpEdge, order: Partial<KeyInput> = {}): Promise<KeyCreatedAnswer> {
