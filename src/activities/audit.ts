@@ -6,6 +6,7 @@ import {
   contractKey,
   correctionsOf,
   finalReceipt,
+  labelsByInstance,
   ROW_FRESH_MS,
   unaccountedFor,
 } from '../domain/auditing.ts';
@@ -72,7 +73,7 @@ export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFi
   const unfinished = await deps.archive.unfinished({ endedAfterMs: nowMs - LOOK_BACK_MS_MAX });
   const fromMs = chargesFrom(books, unfinished, nowMs);
   const rows = await deps.vast.listCharges({ fromMs, toMs: nowMs + DAY_MS });
-  const charges = chargesOfOwner(rows, deps.installation.owner);
+  const charges = chargesOfOwner(rows, deps.installation.owner, labelsByInstance(unfinished));
   let madeFinal = 0;
   for (const receipt of unfinished) {
     const final = finalReceipt(receipt, charges, { nowMs, tailMs, endsBefore: last.rowEnds });

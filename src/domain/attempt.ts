@@ -1,4 +1,5 @@
-import { burnAt, costAt, type Meter, repriced } from './meter.ts';
+import type { ContractBill } from './market.ts';
+import { addUsd, burnAt, costAt, type Meter, repriced } from './meter.ts';
 import type { AttemptFailure, AttemptPhase, AttemptView, ReceiptInstance, Usd } from './session.ts';
 
 const MS_PER_HOUR = 3_600_000;
@@ -194,7 +195,13 @@ export function gpuText(choice: Pick<Choice, 'gpuName' | 'gpuCount'>): string {
   return choice.gpuCount === 1 ? choice.gpuName : `${choice.gpuCount}× ${choice.gpuName}`;
 }
 
-export function receiptInstance(attempt: Attempt, nowMs: number): ReceiptInstance {
+export function receiptInstance(
+  attempt: Attempt,
+  nowMs: number,
+  bills: readonly ContractBill[] = [],
+): ReceiptInstance {
+  const metered = costAt(attempt.meter, nowMs);
+  const billed = addUsd(bills.filter((bill) => isOf(attempt, bill)).map(({ usd }) => usd));
   return {
     instanceId: attempt.instanceIds[0] ?? null,
     label: attempt.label,
@@ -203,6 +210,11 @@ export function receiptInstance(attempt: Attempt, nowMs: number): ReceiptInstanc
     destroySentAtMs: attempt.destroySentAtMs,
     goneAtMs: attempt.meter.goneAtMs,
     seenAbsent: attempt.seenAbsent.slice(-4),
-    usd: costAt(attempt.meter, nowMs),
+    // What nobody of ours saw run was not metered, and billed all the same.
+    usd: billed.total > metered.total ? billed : metered,
   };
+}
+
+function isOf({ label, instanceIds }: Attempt, bill: ContractBill): boolean {
+  return bill.label === label || (bill.instanceId !== null && instanceIds.includes(bill.instanceId));
 }

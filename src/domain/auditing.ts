@@ -26,13 +26,21 @@ const DAY_MS = 86_400_000;
 export const ROW_FRESH_MS = 2 * DAY_MS;
 const LEAST_CHANGE_USD = 0.000_001;
 
-/** Rows under our labels, summed by contract; strangers', other owners' and volumes are not among them. */
-export function chargesOfOwner(rows: readonly ChargeRow[], owner: string): ContractCharges[] {
+/**
+ * Rows under our labels, summed by contract; strangers', other owners' and volumes are not among them. One whose
+ * label somebody changed in the console is ours by its id, where a session of ours knew it.
+ */
+export function chargesOfOwner(
+  rows: readonly ChargeRow[],
+  owner: string,
+  labelsById: ReadonlyMap<number, string> = new Map(),
+): ContractCharges[] {
   const ours = rows.flatMap((row) => {
-    const label = parseLabel(row.label);
-    if (label === null || label.owner !== owner || row.label === null) return [];
+    const text = (row.instanceId !== null ? labelsById.get(row.instanceId) : undefined) ?? row.label;
+    const label = parseLabel(text);
+    if (text === null || label === null || label.owner !== owner) return [];
     const { session, run } = label;
-    return { ...row, label: row.label, session, run, key: reservationKey(label) };
+    return { ...row, label: text, session, run, key: reservationKey(label) };
   });
   const contracts = Map.groupBy(ours, contractKey);
   return [...contracts.values()].flatMap((members) => {
@@ -45,6 +53,15 @@ export function chargesOfOwner(rows: readonly ChargeRow[], owner: string): Contr
       usd: addUsd(members.map(({ usd }) => usd)),
     };
   });
+}
+
+/** Of every instance in these receipts whose id is known, the label it was rented under. */
+export function labelsByInstance(receipts: readonly Receipt[]): ReadonlyMap<number, string> {
+  return new Map(
+    receipts.flatMap(({ instances }) =>
+      instances.flatMap(({ instanceId, label }) => (instanceId === null ? [] : [[instanceId, label]])),
+    ),
+  );
 }
 
 export function contractKey({ label, instanceId }: Pick<ContractCharges, 'label' | 'instanceId'>): string {

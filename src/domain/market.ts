@@ -45,6 +45,9 @@ export type ChargeRow = {
   };
 };
 
+/** What one contract has been charged so far, all its rows together. */
+export type ContractBill = Pick<ChargeRow, 'instanceId' | 'label' | 'usd'>;
+
 export type Account = {
   readonly accountId: string;
   /** Spendable dollars. Vast's `balance` is another figure and often 0. */

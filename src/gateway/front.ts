@@ -24,6 +24,9 @@ export type Answered = { method: string; route: string; status: number; seconds:
 /** What the framework's own server would have been set to. */
 export type ServerSettings = { readonly requestTimeoutMs: number; readonly keepAliveTimeoutMs: number };
 
+/** For counts and logs alone: nobody is there to be told. */
+export const CALLER_LEFT = 499;
+
 const PATHS = new Map<string, Route>(ROUTES.map((route) => [`/v1/${route}`, route]));
 
 /**
@@ -92,9 +95,10 @@ export class Front {
     const key = this.#admit(request);
     if (key === undefined) return false;
     const startedMs = performance.now();
-    response.on('finish', () => {
+    response.on('close', () => {
       const seconds = (performance.now() - startedMs) / 1_000;
-      this.#deps.noteAnswered({ method: 'POST', route: path, status: response.statusCode, seconds });
+      const status = response.writableFinished ? response.statusCode : CALLER_LEFT;
+      this.#deps.noteAnswered({ method: 'POST', route: path, status, seconds });
     });
     if (this.#refusesMore(response)) {
       request.resume();

@@ -7,7 +7,7 @@ import { SlidingWindow } from '../domain/sliding-window.ts';
 import { GatewayMetrics } from './metering-metrics.ts';
 import { openUsageStore, USAGE_TABLES, type Usage, type UsageStore } from './metering-store.ts';
 
-/** What requests through the gateway came to: in memory, in the archive a few seconds later, and in metrics. */
+/** What requests through the gateway came to: in memory, in the archive a few seconds later, in metrics and in the log. */
 export type Metering = {
   /** Cheap enough for every request. */
   note(answered: AnsweredRequest): void;
@@ -28,7 +28,7 @@ export type MeteringOptions = {
   readonly home: string;
   readonly databaseUrl?: string | undefined;
   readonly registry: Registry;
-  readonly logger: Pick<Logger, 'warn'>;
+  readonly logger: Pick<Logger, 'warn' | 'debug' | 'isLevelEnabled'>;
   /** Of a session that serves now; null where nobody knows. */
   readonly usdPerHourOf?: (session: string) => number | null;
   readonly flushMs?: number;
@@ -69,6 +69,8 @@ export function openMetering(options: MeteringOptions): Metering {
       const isRented = answered.usd === null && answered.session !== null;
       const usd = isRented ? gpuUsd(answered.session, tokens) : answered.usd;
       metrics.note(answered, usd ?? 0);
+      // A line for each request would be most of the log: for whoever asks for it.
+      if (logger.isLevelEnabled('debug')) logger.debug({ ...answered, usd }, 'request answered');
     },
     gpuUsd,
     usage: async (span) => {

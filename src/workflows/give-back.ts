@@ -1,5 +1,6 @@
 import { CancellationScope, condition, log, patched, sleep } from '@temporalio/workflow';
 import type { GoneLook } from '../activities/confirm-gone.ts';
+import type { ChargesSoFar } from '../activities/read-charges.ts';
 import { type Attempt, mayExist } from '../domain/attempt.ts';
 import { notesOf } from '../domain/machine-memory.ts';
 import { costAt } from '../domain/meter.ts';
@@ -185,19 +186,17 @@ async function keepReceipt(rental: Rental, receipt: Receipt): Promise<void> {
   }
 }
 
-/** What the provider shows so far: worth one look, and final only once its rows cover the contract's life. */
-async function readCharges(rental: Rental): Promise<{ usd: number | null; isFinal: boolean }> {
+/** What the provider shows so far: worth one look. */
+async function readCharges(rental: Rental): Promise<Pick<ChargesSoFar, 'usd' | 'contracts'>> {
   const rented = rental.state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
-  // Not final even so: a reset may have taken it back to before it rented. The audit knows by the charges.
-  if (rented.length === 0) return { usd: null, isFinal: false };
+  if (rented.length === 0) return { usd: null };
   try {
-    const charges = await once({ summary: 'read the provider’s charges' }).readCharges({
+    return await once({ summary: 'read the provider’s charges' }).readCharges({
       labels: rented.map(({ label }) => label),
       instanceIds: rented.flatMap(({ instanceIds }) => instanceIds),
       fromMs: rental.state.startedAtMs,
     });
-    return { usd: charges.usd, isFinal: false };
   } catch {
-    return { usd: null, isFinal: false };
+    return { usd: null };
   }
 }

@@ -2,7 +2,8 @@ import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporal
 import { attemptSpent, attemptView, gpuText, mayExist, receiptInstance } from '../domain/attempt.ts';
 import { breachMoment, forWebUi, usd } from '../domain/budget.ts';
 import type { OpenCosts } from '../domain/costs.ts';
-import { addUsd, costAt } from '../domain/meter.ts';
+import type { ContractBill } from '../domain/market.ts';
+import { addUsd } from '../domain/meter.ts';
 import type { Receipt, SessionView } from '../domain/session.ts';
 import { SEARCH_ATTRIBUTES, type SessionMemo } from './messages.ts';
 import type { Rental } from './rental.ts';
@@ -96,7 +97,7 @@ export function costsOf(rental: Rental, nowMs: number): OpenCosts {
 export function receiptOf(
   rental: Rental,
   nowMs: number,
-  charged: { usd: number | null; isFinal: boolean },
+  charged: { readonly usd: number | null; readonly contracts?: readonly ContractBill[] },
 ): Receipt {
   const { state, input } = rental;
   const ending = state.ending ?? {
@@ -104,6 +105,7 @@ export function receiptOf(
     reason: 'It ended without a reason; this is a bug.',
   };
   const rented = state.attempts.filter(({ createSentAtMs }) => createSentAtMs !== null);
+  const instances = rented.map((attempt) => receiptInstance(attempt, nowMs, charged.contracts));
   return {
     session: input.session,
     run: input.run,
@@ -112,12 +114,13 @@ export function receiptOf(
     startedAtMs: state.startedAtMs,
     readyAtMs: state.readyAtMs,
     endedAtMs: nowMs,
-    final: charged.isFinal,
-    usd: addUsd(rented.map(({ meter }) => costAt(meter, nowMs))),
+    // A reset may have taken it back to before it rented, and charges lag: the audit knows by them when it is final.
+    final: false,
+    usd: addUsd(instances.map(({ usd }) => usd)),
     forecastUsd: state.forecastUsd,
     providerUsd: charged.usd,
     attempts: state.attempts.map((attempt) => attemptView(attempt, nowMs)),
-    instances: rented.map((attempt) => receiptInstance(attempt, nowMs)),
+    instances,
   };
 }
 

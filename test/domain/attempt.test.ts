@@ -11,6 +11,7 @@ import {
   openAttempt,
   receiptInstance,
 } from '../../src/domain/attempt.ts';
+import type { ContractBill } from '../../src/domain/market.ts';
 import { costAt } from '../../src/domain/meter.ts';
 import { aChoice, aMeter, someFacts } from '../support/builders.ts';
 
@@ -172,5 +173,30 @@ describe('as people see it', () => {
   test('an attempt is plain JSON, as it is carried from run to run', () => {
     const attempt = anAttempt();
     expect(JSON.parse(JSON.stringify(attempt))).toEqual(structuredClone(attempt));
+  });
+});
+
+describe('what an instance cost, in the receipt', () => {
+  const meter = aMeter({ createdAtMs: 0, runningAtMs: null, goneAtMs: HOUR_MS });
+  const attempt = anAttempt({ createSentAtMs: 0, meter, instanceIds: [4_001] });
+  const aBill = (set: Partial<ContractBill> = {}): ContractBill => ({
+    instanceId: 4_001,
+    label: 'its label',
+    usd: { gpu: 0.4, storage: 0.02, bandwidth: 0.1, total: 0.52 },
+    ...set,
+  });
+
+  test.each([
+    ['under its label', aBill({ instanceId: null })],
+    ['under its id, whatever it is called now', aBill({ label: 'renamed' })],
+  ])('what it was billed %s, where nobody saw it run', (_how, bill) => {
+    expect(receiptInstance(attempt, HOUR_MS, [bill]).usd).toEqual(bill.usd);
+  });
+
+  test('what was metered, where the bills lag behind or are another’s', () => {
+    const metered = receiptInstance(attempt, HOUR_MS).usd;
+    const lagging = aBill({ usd: { gpu: 0, storage: 0, bandwidth: 0, total: 0 } });
+    const others = aBill({ instanceId: 5_001, label: 'another' });
+    expect(receiptInstance(attempt, HOUR_MS, [lagging, others]).usd).toEqual(metered);
   });
 });

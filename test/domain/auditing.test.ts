@@ -5,6 +5,7 @@ import {
   contractKey,
   correctionsOf,
   finalReceipt,
+  labelsByInstance,
   ROW_FRESH_MS,
   unaccountedFor,
 } from '../../src/domain/auditing.ts';
@@ -41,6 +42,13 @@ describe('whose charges', () => {
   test('strangers, other owners, look-alikes and volumes are not ours', () => {
     const labels = [null, 'mine', labelOf().replace(OWNER, 'otherowner'), `x${labelOf()}`];
     expect(charged(...labels.map((label) => aRow({ label })))).toEqual([]);
+  });
+
+  test('what somebody renamed in the console is ours where a receipt names its id', () => {
+    const labels = labelsByInstance([aReceipt()]);
+    const rows = [aRow({ label: 'renamed' }), aRow({ instanceId: 5_001, label: 'renamed' })];
+    const found = chargesOfOwner(rows, OWNER, labels);
+    expect(found).toMatchObject([{ instanceId: 4_001, label: labelOf(), key: KEY }]);
   });
 });
 

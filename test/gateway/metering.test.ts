@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { AnsweredRequest } from '../../src/domain/gateway-usage.ts';
-import { type Metering, openMetering } from '../../src/gateway/metering.ts';
+import { type Metering, type MeteringOptions, openMetering } from '../../src/gateway/metering.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { type KeyPlace, KINDS, keyPlaces, POSTGRES_BIN } from './keys/places.ts';
 
@@ -35,7 +35,7 @@ function anAnswer(set: Partial<AnsweredRequest> = {}): AnsweredRequest {
 /** Its timer never comes: what is written is written when the test says so. */
 function open(
   place: KeyPlace,
-  more: { nowMs?: () => number; usdPerHourOf?: (session: string) => number | null; registry?: Registry } = {},
+  more: Partial<Pick<MeteringOptions, 'nowMs' | 'usdPerHourOf' | 'registry' | 'logger'>> = {},
 ): Metering {
   const metering = openMetering({
     ...place,
@@ -218,4 +218,19 @@ test('no order of requests and writing loses or invents one', async () => {
     }),
     { numRuns: 20 },
   );
+});
+
+test('the log tells each request with its dollars when it is asked to, and else nothing of it', async () => {
+  const linesAt = async (level: string) => {
+    const lines: string[] = [];
+    const logger = pino({ level }, { write: (line) => lines.push(line) });
+    const metering = open(places.fresh('SQLite'), { logger });
+    metering.note(anAnswer({ usd: 0.25 }));
+    await metering.close();
+    return lines;
+  };
+  const [line, ...others] = await linesAt('debug');
+  expect(others).toEqual([]);
+  expect(JSON.parse(line ?? '{}')).toMatchObject({ provider: 'anthropic', usd: 0.25, status: 200 });
+  expect(await linesAt('info')).toEqual([]);
 });
