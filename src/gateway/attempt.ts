@@ -36,6 +36,8 @@ export type AttemptOrder = {
   readonly headers: string[];
   readonly bytes: Buffer;
   readonly isStream: boolean;
+  /** The event with the usage of a stream is ours, and not for the caller. */
+  readonly isUsageOurs: boolean;
   readonly translated: DialectRequest | null;
 };
 
@@ -120,8 +122,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     }
     if (verdict !== 'answer' && verdict !== 'caller') this.#wait(ERROR_BODY_MS);
     this.#phase = 'holding';
-    const { route, isStream, translated } = this.#order;
-    this.#intake = intakeOf({ status, headers, route, isStream, translated });
+    const { route, isStream, isUsageOurs, translated } = this.#order;
+    this.#intake = intakeOf({ status, headers, route, isStream, isUsageOurs, translated });
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

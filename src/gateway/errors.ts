@@ -83,6 +83,11 @@ export function unknownModel(model: string, models: readonly string[]): OpenAiEr
   };
 }
 
+/** The model is served, but not by this call. */
+export function routeNotServed(message: string): OpenAiError {
+  return { status: 404, message, type: 'invalid_request_error', code: 'route_not_served' };
+}
+
 export function tooManyAtOnce(max: number): OpenAiError {
   return {
     status: 429,
