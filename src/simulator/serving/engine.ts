@@ -9,6 +9,8 @@ export type ServedModel = {
   readonly maxNumSeqs: number;
   readonly runner: 'generate' | 'pooling';
   readonly apiKeys: readonly string[];
+  /** Whether it was started with what `tool_choice: "auto"` takes. */
+  readonly choosesTools: boolean;
   readonly tracksLoad: boolean;
   /** False in images whose server has no counter of requests per route. */
   readonly countsRoutes: boolean;
