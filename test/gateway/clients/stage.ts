@@ -29,8 +29,17 @@ export async function startStage(target: Target): Promise<Stage> {
   const edge = await startHttpEdge({
     settings: { GATEWAY_PROVIDERS: JSON.stringify(further), ...target.settings },
   });
-  await target.serve(edge);
   const silent = misbehaving.get('silent');
+  const stop = async () => {
+    await edge.close();
+    await Promise.all([target.stop(), ...[...misbehaving.values()].map((provider) => provider.die())]);
+  };
+  try {
+    await target.serve(edge);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     url: edge.url,
     keys: await keysOf(edge),
@@ -38,10 +47,7 @@ export async function startStage(target: Target): Promise<Stage> {
       await eventually('the silent provider is left', () => leftOf(silent) === leavings, 10_000);
       await eventually('the target is left', async () => (await target.left()) >= leavings, 10_000);
     },
-    [Symbol.asyncDispose]: async () => {
-      await edge.close();
-      await Promise.all([target.stop(), ...[...misbehaving.values()].map((provider) => provider.die())]);
-    },
+    [Symbol.asyncDispose]: stop,
   };
 }
 

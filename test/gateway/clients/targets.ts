@@ -85,7 +85,7 @@ export function realVllm(): Target {
     settings: {},
     async serve(edge) {
       // Of white space between its values a model of random weights would write more than the limit holds.
-      const compact = JSON.stringify({ disable_any_whitespace: true });
+      const compact = JSON.stringify({ backend: 'xgrammar', disable_any_whitespace: true });
       const tools = ['--enable-auto-tool-choice', '--tool-call-parser', 'hermes'];
       const generating = [...tools, '--structured-outputs-config', compact];
       started.push(await startRealVllm(edge, { session: 'default', model: 'tiny', flags: generating }));
