@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { type AccountDeps, account, guessUsage, reserve } from './account.ts';
-import { isUsageToBeAsked, withUsageAsked } from './asked-usage.ts';
 import { type AnswerHead, Attempt, type AttemptListener } from './attempt.ts';
 import type { Ticket } from './breaker.ts';
 import type { DialectRequest } from './dialect.ts';
@@ -15,6 +14,7 @@ import { bytesFor, type InferenceBody, parseInferenceBody } from './request-body
 import type { KeyHolder, Lease } from './seams.ts';
 import type { Candidate, Route, Target } from './target.ts';
 import type { Usage } from './usage.ts';
+import { editsOf, NO_EDITS, withUsageAsked } from './vllm-streams.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 export type ExchangeDeps = AccountDeps & {
@@ -224,7 +224,7 @@ class Exchange implements AttemptListener {
       this.#next();
       return;
     }
-    const isUsageOurs = target.countsStreams && isUsageToBeAsked(body, route);
+    const edits = target.isVllm ? editsOf(body, route) : NO_EDITS;
     const bytes = translated?.bytes ?? bytesFor(body, model);
     this.#attempts += 1;
     this.#ticket = target.begin();
@@ -235,9 +235,9 @@ class Exchange implements AttemptListener {
         route,
         path: pathOf(target, translated, { route, search }),
         headers: headersFor(request, target),
-        bytes: isUsageOurs ? withUsageAsked(bytes) : bytes,
+        bytes: edits.isUsageOurs ? withUsageAsked(bytes) : bytes,
         isStream: body.isStream,
-        isUsageOurs,
+        edits,
         translated,
       },
       this,

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { withoutAskedUsage } from './asked-usage.ts';
 import type { DialectRequest, DialectStream } from './dialect.ts';
 import { openAiBody } from './errors.ts';
 import { countEvents, EventCutter, NOTHING, readFirstEvent } from './events.ts';
@@ -8,6 +7,7 @@ import { readComplaint } from './foreign-error.ts';
 import { isJsonObject } from './plain-answer.ts';
 import type { Route } from './target.ts';
 import { findUsage, findUsageAtEnd, type Usage } from './usage.ts';
+import { type StreamEdits, withoutNullNames, withoutUsage } from './vllm-streams.ts';
 
 /** What an answer has shown itself to be so far. */
 export type Step =
@@ -41,7 +41,7 @@ export type AnswerInfo = {
   readonly headers: IncomingHttpHeaders;
   readonly route: Route;
   readonly isStream: boolean;
-  readonly isUsageOurs: boolean;
+  readonly edits: StreamEdits;
   readonly translated: DialectRequest | null;
 };
 
@@ -154,12 +154,12 @@ class EventIntake implements Intake {
   readonly #dialect: DialectStream | null;
   readonly #held = new Held();
   readonly #isEncoded: boolean;
-  readonly #isUsageOurs: boolean;
+  readonly #edits: StreamEdits;
   #usage: Usage | null = null;
   #taken = 0;
 
-  constructor({ route, translated, isStream, isUsageOurs, headers }: AnswerInfo) {
-    this.#isUsageOurs = isUsageOurs;
+  constructor({ route, translated, isStream, edits, headers }: AnswerInfo) {
+    this.#edits = edits;
     this.#cutter = new EventCutter(route);
     this.#dialect = translated !== null && isStream ? translated.stream() : null;
     this.#isEncoded = isEncoded(headers);
@@ -226,7 +226,9 @@ class EventIntake implements Intake {
     const usage = findUsage(whole);
     this.#usage = usage ?? this.#usage;
     this.events += countEvents(whole);
-    return usage !== null && this.#isUsageOurs ? withoutAskedUsage(whole) : whole;
+    const { isUsageOurs, hasNullNames } = this.#edits;
+    const told = usage !== null && isUsageOurs ? withoutUsage(whole) : whole;
+    return hasNullNames ? withoutNullNames(told) : told;
   }
 }
 

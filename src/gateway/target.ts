@@ -32,8 +32,8 @@ export type TargetOptions = {
   readonly dialect?: Dialect | null;
   /** Redirects of a target that is starting, which are followed within its deadline. */
   readonly redirectsMax?: number;
-  /** Whether it knows `stream_options`, and can be asked to count each stream. */
-  readonly countsStreams?: boolean;
+  /** See `vllm-streams.ts`. */
+  readonly isVllm?: boolean;
 };
 
 const LATENCIES_KEPT = 200;
@@ -50,7 +50,7 @@ export class Target {
   readonly deadlines: Deadlines;
   readonly dialect: Dialect | null;
   readonly redirectsMax: number;
-  readonly countsStreams: boolean;
+  readonly isVllm: boolean;
   readonly breaker: Breaker;
   /** Requests under way. */
   inFlight = 0;
@@ -70,7 +70,7 @@ export class Target {
     this.deadlines = options.deadlines;
     this.dialect = options.dialect ?? null;
     this.redirectsMax = options.redirectsMax ?? 0;
-    this.countsStreams = options.countsStreams ?? false;
+    this.isVllm = options.isVllm ?? false;
     this.breaker = new Breaker(options.breaker);
   }
 

@@ -55,7 +55,7 @@ function modalOf({ config, deadlines, breaker }: ConfiguredDeps): Provider {
     },
     breaker,
     redirectsMax: REDIRECTS_MAX,
-    countsStreams: true,
+    isVllm: true,
   });
 }
 

@@ -24,7 +24,7 @@ export type EndpointOrder = {
   readonly breaker: BreakerRules;
   readonly dialect?: Dialect;
   readonly redirectsMax?: number;
-  readonly countsStreams?: boolean;
+  readonly isVllm?: boolean;
 };
 
 const KEEP_ALIVE_MS = 20_000;
@@ -46,7 +46,7 @@ export function makeEndpoint(order: EndpointOrder): Provider {
     breaker,
     dialect: order.dialect ?? null,
     redirectsMax: order.redirectsMax ?? 0,
-    countsStreams: order.countsStreams ?? false,
+    isVllm: order.isVllm ?? false,
   });
   const models = [...new Set([defaultModel, ...(order.models ?? [])])];
   const own = [{ target, model: defaultModel }];

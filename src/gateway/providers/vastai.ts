@@ -140,7 +140,7 @@ function place({ authority, installation, deadlines, breaker }: VastaiDeps, sess
     headers: ['authorization', `Bearer ${installation.instanceKey(session.label)}`],
     deadlines,
     breaker,
-    countsStreams: true,
+    isVllm: true,
   });
   return { target, close: () => pool.close(), stop: () => pool.destroy() };
 }

@@ -55,7 +55,8 @@ export async function answerChat(call: InferenceCall): Promise<void> {
       ...(fixedText === undefined ? {} : { fixedText }),
     }),
   );
-  const shape = chatShape({ isForced: isForcedByName(request), logprobs });
+  const isRequired = request.tool_choice === 'required';
+  const shape = chatShape({ isForced: isForcedByName(request), isRequired, logprobs });
   await answer(call, request, { shape, model, promptTokens: prompt.tokens, sequences });
 }
 
@@ -236,7 +237,13 @@ function completionShape(logprobs: number | null): Shape {
   };
 }
 
-function chatShape({ isForced, logprobs }: { isForced: boolean; logprobs: number | null }): Shape {
+type ChatManner = {
+  readonly isForced: boolean;
+  readonly isRequired: boolean;
+  readonly logprobs: number | null;
+};
+
+function chatShape({ isForced, isRequired, logprobs }: ChatManner): Shape {
   const told = (tokens: readonly string[]) => (logprobs === null ? null : chatLogprobs(tokens, logprobs));
   return {
     idPrefix: 'chatcmpl',
@@ -247,7 +254,7 @@ function chatShape({ isForced, logprobs }: { isForced: boolean; logprobs: number
     chunk: (sequence, step) => {
       const token = sequence.tokens[step] ?? '';
       const isCall = sequence.calls.length > 0;
-      const delta = isCall ? { tool_calls: [callDelta(sequence, step)] } : { content: token };
+      const delta = isCall ? { tool_calls: [callDelta(sequence, { step, isRequired })] } : { content: token };
       return { delta, logprobs: told([token]) };
     },
     whole: ({ tokens, calls }) => ({
@@ -272,15 +279,20 @@ function chatShape({ isForced, logprobs }: { isForced: boolean; logprobs: number
   };
 }
 
-/** The token's part of the call that it belongs to; the first of a call names it. */
-function callDelta({ tokens, calls }: Sequence, step: number): Record<string, unknown> {
+/**
+ * The token's part of the call that it belongs to; the first of a call names it. The others of a call that was
+ * required say that they have no name, which clients are known to stumble over.
+ */
+function callDelta(
+  { tokens, calls }: Sequence,
+  { step, isRequired }: { step: number; isRequired: boolean },
+): Record<string, unknown> {
   let from = 0;
   for (const [index, { id, name, tokens: length }] of calls.entries()) {
     if (step < from + length) {
       const written = { arguments: tokens[step] };
-      return step > from
-        ? { index, function: written }
-        : { id, type: 'function', index, function: { name, ...written } };
+      if (step > from) return { index, function: isRequired ? { name: null, ...written } : written };
+      return { id, type: 'function', index, function: { name, ...written } };
     }
     from += length;
   }

@@ -209,7 +209,8 @@ export const CASES: readonly Case[] = [
   {
     name: 'chat: streamed by the helper',
     call: 'chat.stream.helper',
-    params: chat({ max_tokens: 200, stream_options: { include_usage: true } }),
+    // By its end and not by its limit, also where weights are random: the package for Python takes the latter amiss.
+    params: chat({ max_tokens: 200, stop: [...'eaotinsr'], stream_options: { include_usage: true } }),
     expected: { vllm: answer(), real: answer(anyWords) },
   },
   {

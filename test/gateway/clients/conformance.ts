@@ -21,6 +21,10 @@ export type Package = (typeof PACKAGES)[number];
 
 export const OPENAI_OF_PYTHON: Pinned = { name: 'openai', version: '3.54.0' };
 
+/** What no package can see. */
+const TOLD = 'leaving: who answers is told, and stops';
+export const NAMES: readonly string[] = [...CASES.map(({ name }) => name), TOLD];
+
 /** A package needs seconds for the whole list; a vLLM on the CPU of a busy machine, minutes. */
 const RUN_MS_MAX = 900_000;
 
@@ -41,8 +45,9 @@ export async function judge(target: Target): Promise<Verdict[]> {
     python: await run(programs.python, input),
     javascript: await run(programs.javascript, input),
   };
-  await stage.awaitLeft(PACKAGES.length);
-  return CASES.map((each) => verdictOn(each, target, seen));
+  const wrong = await stage.findUntold(PACKAGES.length);
+  const told: Verdict = { name: TOLD, seen: { python: {}, javascript: {} }, wrong };
+  return [...CASES.map((each) => verdictOn(each, target, seen)), told];
 }
 
 function programOf(file: string): string {

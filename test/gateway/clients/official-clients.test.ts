@@ -1,6 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { CASES } from './cases.ts';
-import { judge, type Verdict } from './conformance.ts';
+import { judge, NAMES, type Verdict } from './conformance.ts';
 import { anthropicLookAlike, vllmLookAlike } from './targets.ts';
 
 /** Two interpreters, sixty cases each, on a machine that is shared. */
@@ -16,7 +15,7 @@ describe.each([
     verdicts = await judge(await startTarget());
   }, TIME);
 
-  test.each(CASES.map(({ name }) => name))('%s', (name) => {
+  test.each(NAMES)('%s', (name) => {
     expect(verdicts.find((verdict) => verdict.name === name)).toMatchObject({ wrong: [] });
   });
 });

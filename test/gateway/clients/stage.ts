@@ -14,9 +14,11 @@ import type { Target } from './targets.ts';
 export type Stage = AsyncDisposable & {
   readonly url: string;
   readonly keys: Keys;
-  /** Resolves when all who were left by their callers have seen it: `leavings` each of provider and target. */
-  awaitLeft(leavings: number): Promise<void>;
+  /** Who was left by callers and has not seen it in time: `leavings` each of the silent provider and the target. */
+  findUntold(leavings: number): Promise<string[]>;
 };
+
+const TOLD_MS_MAX = 10_000;
 
 /** The gateway with a target behind it, and beside it providers that misbehave, each by a model of its own. */
 export async function startStage(target: Target): Promise<Stage> {
@@ -43,9 +45,17 @@ export async function startStage(target: Target): Promise<Stage> {
   return {
     url: edge.url,
     keys: await keysOf(edge),
-    awaitLeft: async (leavings) => {
-      await eventually('the silent provider is left', () => leftOf(silent) === leavings, 10_000);
-      await eventually('the target is left', async () => (await target.left()) >= leavings, 10_000);
+    findUntold: async (leavings) => {
+      const looks = {
+        'the silent provider': () => leftOf(silent),
+        'the target': () => target.left(),
+      };
+      const untold = Object.entries(looks).map(async ([who, look]) => {
+        const isTold = async () => (await look()) >= leavings;
+        const told = await eventually(who, isTold, TOLD_MS_MAX).catch(() => false);
+        return told ? [] : [`${who} was told of ${await look()} of ${leavings} callers who left`];
+      });
+      return (await Promise.all(untold)).flat();
     },
     [Symbol.asyncDispose]: stop,
   };

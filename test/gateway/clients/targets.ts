@@ -147,11 +147,14 @@ async function endGroup(vllm: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** As its own metrics count them. */
+/** Requests that had a first token and no end, once none is under way: vLLM counts those nowhere else. */
 async function leftOf(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return text
-    .split('\n')
-    .filter((line) => /^vllm:request_success_total\{.*finished_reason="abort"/.test(line))
-    .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  const sum = (name: string) =>
+    text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`))
+      .reduce((total, line) => total + Number(line.split(' ').at(-1)), 0);
+  if (sum('vllm:num_requests_running') > 0) return 0;
+  return sum('vllm:time_to_first_token_seconds_count') - sum('vllm:request_success_total');
 }

@@ -100,6 +100,14 @@ test('calls are streamed one after the other, each with its name first', async (
   expect([written(0), written(1)]).toEqual(['{"hours":1,"gpu":"RTX 4090"}', '{}']);
 });
 
+test('the later parts of a call that was required say that they have no name', async () => {
+  const url = await serve();
+  const body = aChat({ tools: [A_TOOL], tool_choice: 'required', stream: true });
+  const { text } = await post(`${url}/chat/completions`, body);
+  expect(text.match(/"name":"rent"/g)).toHaveLength(1);
+  expect(text).toContain('"function":{"name":null,"arguments":');
+});
+
 test('how likely each token was is told where it was asked for', async () => {
   const url = await serve();
   const [choice] = await choicesOf(url, { logprobs: true, top_logprobs: 2, max_tokens: 3 });

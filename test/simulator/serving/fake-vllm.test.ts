@@ -274,7 +274,10 @@ test('a client that leaves stops its generation', async () => {
     'nothing runs any more',
     async () => (await metric(url, 'vllm:num_requests_running')) === 0,
   );
-  expect(await metric(url, 'vllm:request_success_total', { finished_reason: 'abort' })).toBe(1);
+  expect(await metric(url, 'vllm:time_to_first_token_seconds_count')).toBe(1);
+  for (const reason of ['stop', 'length', 'abort', 'error']) {
+    expect(await metric(url, 'vllm:request_success_total', { finished_reason: reason })).toBe(0);
+  }
   expect(await metric(url, 'vllm:generation_tokens_total')).toBeLessThan(400);
 });
 

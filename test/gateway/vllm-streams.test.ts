@@ -40,6 +40,22 @@ test('an image in a stream is not counted by its bytes', async () => {
   expect(edge.noted[0]?.promptTokens).toBeLessThan(1_000);
 });
 
+test('a call that was required is streamed with its name once, and not with none after it', async () => {
+  await using edge = await startCounting();
+  await using _vllm = await serveFakeVllm(edge);
+  const tools = [
+    {
+      type: 'function',
+      function: { name: 'rent', parameters: { properties: { note: { const: '"name":null' } } } },
+    },
+  ];
+  const json = chat({ tools, tool_choice: 'required', stream: true, max_tokens: 100 });
+  const text = await (await edge.ask('/v1/chat/completions', { json })).text();
+  expect(text).toContain('"function":{"arguments":');
+  expect(text.match(/"name":"rent"/g)).toHaveLength(1);
+  expect(text).not.toMatch(/"name":null,/);
+});
+
 test('who asks for the usage gets it', async () => {
   await using edge = await startCounting();
   await using _vllm = await serveFakeVllm(edge);
