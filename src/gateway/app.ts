@@ -97,7 +97,15 @@ async function requireAdmission({ gateway, admit }: GatewayAppDeps, request: Fas
   throw new Refusal(refused(401, 'invalid_api_key', message));
 }
 
+/** More than that of a body that is refused is not waited for. */
+const READ_OVER_BYTES_MAX = 8 * BODY_BYTES_MAX;
+
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  // Closed while the rest is sent, the connection would break under a client that has not read our answer yet.
+  if (Number(request.headers['content-length']) <= READ_OVER_BYTES_MAX) {
+    reply.removeHeader('connection');
+    request.raw.resume();
+  }
   return sendOpenAiError(reply, error instanceof Refusal ? error.error : fromTransport(error, request));
 }
 
