@@ -20,7 +20,7 @@ import type {
   ResponseCreateParamsNonStreaming,
 } from 'openai/resources/responses/responses';
 import { z } from 'zod';
-import type { ClientCase, ClientInput } from './cases.ts';
+import type { ClientCase, ClientInput } from './client-case.ts';
 import type { Seen } from './observation.ts';
 
 const Weather = z.object({ city: z.enum(['Bern', 'Oslo']), warm: z.boolean() });

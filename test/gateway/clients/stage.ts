@@ -8,7 +8,7 @@ import {
   startProvider,
   type TestProvider,
 } from '../../support/providers.ts';
-import { type Keys, MISBEHAVING } from './cases.ts';
+import { type Keys, MISBEHAVING } from './client-case.ts';
 import type { Target } from './targets.ts';
 
 export type Stage = AsyncDisposable & {

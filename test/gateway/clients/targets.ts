@@ -6,7 +6,7 @@ import { reserveFreePort } from '../../../src/simulator/serving/free-port.ts';
 import { startAnthropicApi } from '../../support/anthropic-api.ts';
 import type { HttpEdge } from '../../support/http-edge.ts';
 import { labelOf, MODEL, serveAt, serveFakeVllm } from '../upstreams.ts';
-import type { TargetKind } from './cases.ts';
+import type { TargetKind } from './client-case.ts';
 
 /** Who answers behind the gateway. */
 export type Target = {
