@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { type OpenAiError, Refusal, sendOpenAiError } from './errors.ts';
+import { type OpenAiError, Refusal, sendOpenAiError, unknownModel } from './errors.ts';
 import { BODY_BYTES_MAX } from './front.ts';
 import type { Gateway } from './gateway.ts';
+import { requestIdOf } from './headers.ts';
 import { ROUTES } from './target.ts';
 
 /** Whether a caller may use the gateway by the admin token, and if not, why. */
@@ -21,21 +22,28 @@ export type GatewayAppDeps = { readonly gateway: Gateway; readonly admit: Admit 
 export const gatewayApp =
   ({ gateway, admit }: GatewayAppDeps): FastifyPluginAsync =>
   async (app) => {
+    app.addHook('onRequest', async (request, reply) => {
+      reply.header('x-request-id', requestIdOf(request.raw));
+    });
     app.addHook('onRequest', (request) => requireAdmission({ gateway, admit }, request));
     app.setErrorHandler(answerError);
     app.setNotFoundHandler((request, reply) => answerError(notFound(request), request, reply));
     takeJsonAsBytes(app);
 
     const openedSec = Math.floor(Date.now() / 1_000);
+    const toModel = (id: string) => ({ id, object: 'model', created: openedSec, owned_by: 'leash' });
     app.get('/models', { schema: { hide: true } }, async (request) => ({
       object: 'list',
-      data: modelsFor(gateway, request).map((id) => ({
-        id,
-        object: 'model',
-        created: openedSec,
-        owned_by: 'leash',
-      })),
+      data: modelsFor(gateway, request).map(toModel),
     }));
+    // Names of models have slashes, which not every client encodes.
+    app.get('/models/*', { schema: { hide: true } }, async (request) => {
+      const { '*': id } = request.params as { '*': string };
+      if (!gateway.serves(id) || !isAllowed(gateway, request, id)) {
+        throw new Refusal(unknownModel(id, modelsFor(gateway, request)));
+      }
+      return toModel(id);
+    });
 
     for (const route of ROUTES) {
       app.post(`/${route}`, { schema: { hide: true }, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
@@ -52,9 +60,11 @@ export const gatewayApp =
 
 /** A key is shown what it may use. */
 function modelsFor(gateway: Gateway, request: FastifyRequest): string[] {
-  const models = gateway.models();
-  const allowed = gateway.admits(request.raw)?.limits?.models ?? null;
-  return allowed === null ? models : models.filter((model) => allowed.includes(model));
+  return gateway.models().filter((model) => isAllowed(gateway, request, model));
+}
+
+function isAllowed(gateway: Gateway, request: FastifyRequest, model: string): boolean {
+  return gateway.admits(request.raw)?.limits?.models?.includes(model) ?? true;
 }
 
 /** The body stays bytes: it is passed on as it came. */
@@ -87,7 +97,15 @@ async function requireAdmission({ gateway, admit }: GatewayAppDeps, request: Fas
   throw new Refusal(refused(401, 'invalid_api_key', message));
 }
 
+/** More than that of a body that is refused is not waited for. */
+const READ_OVER_BYTES_MAX = 8 * BODY_BYTES_MAX;
+
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  // Closed while the rest is sent, the connection would break under a client that has not read our answer yet.
+  if (Number(request.headers['content-length']) <= READ_OVER_BYTES_MAX) {
+    reply.removeHeader('connection');
+    request.raw.resume();
+  }
   return sendOpenAiError(reply, error instanceof Refusal ? error.error : fromTransport(error, request));
 }
 

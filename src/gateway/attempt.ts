@@ -7,6 +7,7 @@ import { type Intake, intakeOf, type Step } from './intake.ts';
 import { redirectFrom } from './redirect.ts';
 import type { Route, Target } from './target.ts';
 import type { Usage } from './usage.ts';
+import type { StreamEdits } from './vllm-streams.ts';
 
 /** Who sent a request and is told what comes of it: `failed`, or `answered`, or `begun` and then `ended`. */
 export type AttemptListener = {
@@ -36,6 +37,7 @@ export type AttemptOrder = {
   readonly headers: string[];
   readonly bytes: Buffer;
   readonly isStream: boolean;
+  readonly edits: StreamEdits;
   readonly translated: DialectRequest | null;
 };
 
@@ -120,8 +122,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     }
     if (verdict !== 'answer' && verdict !== 'caller') this.#wait(ERROR_BODY_MS);
     this.#phase = 'holding';
-    const { route, isStream, translated } = this.#order;
-    this.#intake = intakeOf({ status, headers, route, isStream, translated });
+    const { route, isStream, edits, translated } = this.#order;
+    this.#intake = intakeOf({ status, headers, route, isStream, edits, translated });
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

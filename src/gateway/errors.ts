@@ -76,11 +76,16 @@ export function noReadySession(outlook: Outlook | null = null): OpenAiError {
 export function unknownModel(model: string, models: readonly string[]): OpenAiError {
   return {
     status: 404,
-    message: `The model ${JSON.stringify(model.slice(0, 200))} is not served here; served now: ${models.join(', ')}.`,
+    message: `The model ${JSON.stringify(model.slice(0, 200))} is not served here; served now: ${models.join(', ') || 'none'}.`,
     type: 'invalid_request_error',
     code: 'model_not_found',
     param: 'model',
   };
+}
+
+/** The model is served, but not by this call. */
+export function routeNotServed(message: string): OpenAiError {
+  return { status: 404, message, type: 'invalid_request_error', code: 'route_not_served' };
 }
 
 export function tooManyAtOnce(max: number): OpenAiError {

@@ -7,13 +7,14 @@ import type { DialectRequest } from './dialect.ts';
 import { type OpenAiError, openAiBody, openAiHeaders, Refusal, serverError } from './errors.ts';
 import { cutOffEvent } from './events.ts';
 import type { AttemptFailure } from './failure.ts';
-import { headersBack, headersFor } from './headers.ts';
+import { headersBack, headersFor, headersOfWay, requestIdOf, withoutLength } from './headers.ts';
 import { errorOf } from './outcome.ts';
 import type { Provider } from './providers/provider.ts';
 import { bytesFor, type InferenceBody, parseInferenceBody } from './request-body.ts';
 import type { KeyHolder, Lease } from './seams.ts';
 import type { Candidate, Route, Target } from './target.ts';
 import type { Usage } from './usage.ts';
+import { editsOf, NO_EDITS, withUsageAsked } from './vllm-streams.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 export type ExchangeDeps = AccountDeps & {
@@ -99,7 +100,10 @@ class Exchange implements AttemptListener {
       return;
     }
     this.#noteFailure(target, failure);
-    this.#lastFailure = { target, failure };
+    // What a target has failed at says more than what another does not have.
+    if (failure.kind !== 'no-such-route' || this.#lastFailure === null) {
+      this.#lastFailure = { target, failure };
+    }
     this.#guarded(() => this.#next());
   }
 
@@ -110,8 +114,7 @@ class Exchange implements AttemptListener {
     this.#succeed(target);
     this.#noteFirstByte(target);
     const { response } = this.#call;
-    const headers = headersBack(head);
-    removeLength(headers);
+    const headers = withoutLength(headersBack(head));
     headers.push('content-length', String(body.length));
     this.#writeHead(head.status, headers);
     response.end(body);
@@ -221,6 +224,8 @@ class Exchange implements AttemptListener {
       this.#next();
       return;
     }
+    const edits = target.isVllm ? editsOf(body, route) : NO_EDITS;
+    const bytes = translated?.bytes ?? bytesFor(body, model);
     this.#attempts += 1;
     this.#ticket = target.begin();
     this.#attemptStartedMs = performance.now();
@@ -230,8 +235,9 @@ class Exchange implements AttemptListener {
         route,
         path: pathOf(target, translated, { route, search }),
         headers: headersFor(request, target),
-        bytes: translated?.bytes ?? bytesFor(body, model),
+        bytes: edits.isUsageOurs ? withUsageAsked(bytes) : bytes,
         isStream: body.isStream,
+        edits,
         translated,
       },
       this,
@@ -275,15 +281,11 @@ class Exchange implements AttemptListener {
 
   #writeHead(status: number, headers: string[]): void {
     headers.push('x-content-type-options', 'nosniff');
+    if (!headers.includes('x-request-id')) headers.push('x-request-id', requestIdOf(this.#call.request));
     if (this.#lease !== null) headers.push(...Object.entries(this.#lease.rateHeaders()).flat());
     if (this.#attempts > 0) {
-      const target = this.#candidate?.target;
-      if (target !== undefined && !this.#hasGivenUp()) {
-        headers.push('x-leash-provider', target.provider);
-        if (target.session !== null) headers.push('x-leash-session', target.session);
-      }
-      headers.push('x-leash-attempts', String(this.#attempts));
-      headers.push('x-leash-tried', this.#tried.map(({ id }) => id).join(', '));
+      const answerer = this.#hasGivenUp() ? null : (this.#candidate?.target ?? null);
+      headers.push(...headersOfWay({ answerer, attempts: this.#attempts, tried: this.#tried }));
     }
     this.#call.response.writeHead(status, headers);
   }
@@ -316,6 +318,11 @@ class Exchange implements AttemptListener {
   }
 
   #noteFailure(target: Target, failure: AttemptFailure): void {
+    if (failure.kind === 'no-such-route') {
+      if (this.#ticket !== null) target.breaker.release(this.#ticket);
+      this.#ticket = null;
+      return;
+    }
     const nowMs = Date.now();
     target.noteError(failure.kind, failure.message, nowMs);
     const { provider, session } = target;
@@ -394,9 +401,4 @@ function pathOf(
   { route, search }: { route: Route; search: string },
 ): string {
   return translated === null ? `${target.basePath}/${route}${search}` : translated.path;
-}
-
-function removeLength(headers: string[]): void {
-  const at = headers.indexOf('content-length');
-  if (at !== -1) headers.splice(at, 2);
 }

@@ -21,7 +21,9 @@ export type FailureKind =
   | 'too-many'
   | 'server-error'
   /** What came is neither JSON nor server-sent events. */
-  | 'garbage';
+  | 'garbage'
+  /** It does not have this call for its model. Nothing is wrong with it. */
+  | 'no-such-route';
 
 export type FailedAnswer = {
   readonly status: number;

@@ -8,6 +8,7 @@ import {
 import type { KnownCaller } from './admission.ts';
 import { openAiBody, openAiHeaders, tooManyAtOnce } from './errors.ts';
 import type { Call } from './exchange.ts';
+import { requestIdOf } from './headers.ts';
 import { ROUTES, type Route } from './target.ts';
 
 export const BODY_BYTES_MAX = 32 * 1_024 * 1_024;
@@ -70,7 +71,7 @@ export class Front {
     const at = url.indexOf('?');
     const route = PATHS.get(at === -1 ? url : url.slice(0, at));
     if (route === undefined) throw new Error(`${url} is none of the gateway's`);
-    if (this.#refusesMore(order.response)) return;
+    if (this.#refusesMore(order.request, order.response)) return;
     const search = at === -1 ? '' : url.slice(at);
     this.#underWay += 1;
     this.#deps.exchange({
@@ -100,7 +101,7 @@ export class Front {
       const status = response.writableFinished ? response.statusCode : CALLER_LEFT;
       this.#deps.noteAnswered({ method: 'POST', route: path, status, seconds });
     });
-    if (this.#refusesMore(response)) {
+    if (this.#refusesMore(request, response)) {
       request.resume();
       return true;
     }
@@ -127,11 +128,12 @@ export class Front {
     }
   }
 
-  #refusesMore(response: ServerResponse): boolean {
+  #refusesMore(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.#underWay < this.#deps.concurrentMax) return false;
     const error = tooManyAtOnce(this.#deps.concurrentMax);
     const body = JSON.stringify(openAiBody(error));
-    response.writeHead(error.status, [...openAiHeaders(error), 'content-length', String(body.length)]);
+    const headers = [...openAiHeaders(error), 'x-request-id', requestIdOf(request)];
+    response.writeHead(error.status, [...headers, 'content-length', String(body.length)]);
     response.end(body);
     return true;
   }

@@ -41,6 +41,8 @@ export type Gateway = {
   readonly front: Front;
   admits(request: IncomingMessage): KnownCaller;
   models(): string[];
+  /** Whether a request for this model could be answered now; also of one that is not listed. */
+  serves(model: string): boolean;
   providers(): ProviderView[];
   /** Who gets a request for this model now; null: nobody. */
   providerNow(model: string | null): string | null;
@@ -103,6 +105,7 @@ export function openGateway(deps: GatewayDeps): Gateway {
     front,
     admits,
     models: () => router.models(),
+    serves: (model) => router.serves(model),
     providers: () => viewOf(providers, { router, nowMs: Date.now() }),
     providerNow: (model) => router.providerNow(model, Date.now()),
     switched: () => ({ provider: switchboard.provider, session: switchboard.session }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { AnswerHead } from './attempt.ts';
 import type { Target } from './target.ts';
@@ -16,6 +17,12 @@ export function headersFor(request: IncomingMessage, target: Target): string[] {
     if (typeof value === 'string') headers.push(name, value);
   }
   return headers;
+}
+
+/** By which an answer is spoken of: the caller's own where it gave one that a header can carry back. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:/+=-]{1,200}$/.test(given) ? given : `req_${randomUUID()}`;
 }
 
 /** Those of one connection (RFC 9110, 7.6.1), and those with which a stranger's machine would speak for us. */
@@ -53,6 +60,27 @@ export function headersBack({ headers, isEvents, isTranslated }: AnswerHead): st
     push(back, name, headers[name]);
   }
   return back;
+}
+
+/** Which way a request took. */
+export function headersOfWay(way: {
+  /** Null where the answer is ours. */
+  readonly answerer: Target | null;
+  readonly attempts: number;
+  readonly tried: readonly Target[];
+}): string[] {
+  const { answerer, attempts, tried } = way;
+  const headers = answerer === null ? [] : ['x-leash-provider', answerer.provider];
+  if (answerer !== null && answerer.session !== null) headers.push('x-leash-session', answerer.session);
+  headers.push('x-leash-attempts', String(attempts), 'x-leash-tried', tried.map(({ id }) => id).join(', '));
+  return headers;
+}
+
+/** Takes the length out: what is sent is another one than what came. */
+export function withoutLength(headers: string[]): string[] {
+  const at = headers.indexOf('content-length');
+  if (at !== -1) headers.splice(at, 2);
+  return headers;
 }
 
 function push(headers: string[], name: string, value: string | string[] | undefined): void {

@@ -3,9 +3,11 @@ import type { DialectRequest, DialectStream } from './dialect.ts';
 import { openAiBody } from './errors.ts';
 import { countEvents, EventCutter, NOTHING, readFirstEvent } from './events.ts';
 import { type AttemptFailure, retryAfterOf, verdictOf } from './failure.ts';
+import { readComplaint } from './foreign-error.ts';
 import { isJsonObject } from './plain-answer.ts';
 import type { Route } from './target.ts';
 import { findUsage, findUsageAtEnd, type Usage } from './usage.ts';
+import { type StreamEdits, withoutNullNames, withoutUsage } from './vllm-streams.ts';
 
 /** What an answer has shown itself to be so far. */
 export type Step =
@@ -39,6 +41,7 @@ export type AnswerInfo = {
   readonly headers: IncomingHttpHeaders;
   readonly route: Route;
   readonly isStream: boolean;
+  readonly edits: StreamEdits;
   readonly translated: DialectRequest | null;
 };
 
@@ -151,10 +154,12 @@ class EventIntake implements Intake {
   readonly #dialect: DialectStream | null;
   readonly #held = new Held();
   readonly #isEncoded: boolean;
+  readonly #edits: StreamEdits;
   #usage: Usage | null = null;
   #taken = 0;
 
-  constructor({ route, translated, isStream, headers }: AnswerInfo) {
+  constructor({ route, translated, isStream, edits, headers }: AnswerInfo) {
+    this.#edits = edits;
     this.#cutter = new EventCutter(route);
     this.#dialect = translated !== null && isStream ? translated.stream() : null;
     this.#isEncoded = isEncoded(headers);
@@ -217,11 +222,13 @@ class EventIntake implements Intake {
   }
 
   #note(whole: Buffer): Buffer {
-    if (whole.length > 0) {
-      this.#usage = findUsage(whole) ?? this.#usage;
-      this.events += countEvents(whole);
-    }
-    return whole;
+    if (whole.length === 0) return whole;
+    const usage = findUsage(whole);
+    this.#usage = usage ?? this.#usage;
+    this.events += countEvents(whole);
+    const { isUsageOurs, hasNullNames } = this.#edits;
+    const told = usage !== null && isUsageOurs ? withoutUsage(whole) : whole;
+    return hasNullNames ? withoutNullNames(told) : told;
   }
 }
 
@@ -252,7 +259,7 @@ class ErrorIntake implements Intake {
     const { status, translated } = this.#info;
     const body = this.#held.all();
     if (translated !== null) return this.#translated(body, translated);
-    if (this.#verdict === 'caller') return { kind: 'answered', status, body };
+    if (this.#verdict === 'caller') return this.#complaint(body);
     return this.#failed({
       message: `it answered ${status}`,
       retryAfterSeconds: retryAfterOf(this.#info.headers['retry-after'], Date.now()),
@@ -271,6 +278,19 @@ class ErrorIntake implements Intake {
 
   endPassing() {
     return { bytes: NOTHING, isWhole: true };
+  }
+
+  #complaint(body: Buffer): Step {
+    const { status } = this.#info;
+    const complaint = readComplaint(status, body);
+    switch (complaint.kind) {
+      case 'of-request':
+        return { kind: 'answered', status, body: complaint.body };
+      case 'no-such-route':
+        return failed('no-such-route', 'it does not have this call');
+      case 'garbage':
+        return failed('garbage', `it answered ${status} with what is not JSON`);
+    }
   }
 
   #isCallers(): boolean {

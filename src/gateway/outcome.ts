@@ -1,4 +1,4 @@
-import { noReadySession, type OpenAiError, type Outlook, serverError } from './errors.ts';
+import { noReadySession, type OpenAiError, type Outlook, routeNotServed, serverError } from './errors.ts';
 import type { AttemptFailure } from './failure.ts';
 import type { Target } from './target.ts';
 
@@ -32,6 +32,8 @@ export function errorOf(
       return serverError(502, 'upstream_error', `${who} failed: ${failure.message}.`);
     case 'garbage':
       return serverError(502, 'upstream_garbage', `${who} failed: ${failure.message}.`);
+    case 'no-such-route':
+      return routeNotServed(`${who} does not have this call for its model.`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Provider } from './providers/provider.ts';
 import type { Switchboard } from './switchboard.ts';
-import type { Candidate, Route, Target } from './target.ts';
+import { type Candidate, ROUTES, type Route, type Target } from './target.ts';
 
 export type Policy = 'priority' | 'cheapest';
 
@@ -73,6 +73,11 @@ export class Router {
   /** Every place a request may come to, whether it rests or not. */
   everywhere(wanted: Wanted): Candidate[] {
     return this.#options.providers.flatMap((provider) => [...this.#candidates(provider, wanted)]);
+  }
+
+  /** Whether a request for this model could be answered now, by whatever call. */
+  serves(model: string): boolean {
+    return ROUTES.some((route) => this.everywhere({ model, route }).length > 0);
   }
 
   /** Providers as they are asked for this model. */

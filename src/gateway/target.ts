@@ -32,6 +32,8 @@ export type TargetOptions = {
   readonly dialect?: Dialect | null;
   /** Redirects of a target that is starting, which are followed within its deadline. */
   readonly redirectsMax?: number;
+  /** See `vllm-streams.ts`. */
+  readonly isVllm?: boolean;
 };
 
 const LATENCIES_KEPT = 200;
@@ -48,6 +50,7 @@ export class Target {
   readonly deadlines: Deadlines;
   readonly dialect: Dialect | null;
   readonly redirectsMax: number;
+  readonly isVllm: boolean;
   readonly breaker: Breaker;
   /** Requests under way. */
   inFlight = 0;
@@ -67,6 +70,7 @@ export class Target {
     this.deadlines = options.deadlines;
     this.dialect = options.dialect ?? null;
     this.redirectsMax = options.redirectsMax ?? 0;
+    this.isVllm = options.isVllm ?? false;
     this.breaker = new Breaker(options.breaker);
   }
 

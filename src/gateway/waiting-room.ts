@@ -1,4 +1,4 @@
-import { noReadySession, type OpenAiError, type Outlook, unknownModel } from './errors.ts';
+import { noReadySession, type OpenAiError, type Outlook, routeNotServed, unknownModel } from './errors.ts';
 import type { Provider } from './providers/provider.ts';
 import type { Router, Wanted } from './routing.ts';
 import type { Target } from './target.ts';
@@ -95,11 +95,14 @@ export class WaitingRoom {
     this.#looks = null;
   }
 
-  #refusalOf({ model }: Wanted, { tried, readyAtMs }: Guest): OpenAiError {
+  #refusalOf({ model, route }: Wanted, { tried, readyAtMs }: Guest): OpenAiError {
     const models = this.#router.models();
     const isWakeable = this.#waker?.isFor(model) === true;
     if (model !== null && tried.length === 0 && models.length > 0 && !isWakeable && readyAtMs === null) {
-      if (!models.includes(model)) return unknownModel(model, models);
+      if (!this.#router.serves(model)) return unknownModel(model, models);
+      if (this.#router.everywhere({ model, route }).length === 0) {
+        return routeNotServed(`No provider of ${JSON.stringify(model.slice(0, 200))} has /v1/${route}.`);
+      }
     }
     const outlook = this.#waker?.outlook() ?? null;
     if (outlook !== null || readyAtMs === null) return noReadySession(outlook);

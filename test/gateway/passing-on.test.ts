@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { startHttpEdge, TOKEN } from '../support/http-edge.ts';
-import { chat, MODEL, serveFakeVllm, serveRaw } from './upstreams.ts';
+import { chat, MODEL, serveFakeVllm, serveRaw, until } from './upstreams.ts';
 
 const json = { 'content-type': 'application/json' };
 
@@ -84,6 +86,30 @@ test('a body of 20 MiB goes through whole, one above 32 MiB is 413', async () =>
   expect(tooLarge.status).toBe(413);
   expect(await tooLarge.json()).toMatchObject({ error: { code: 'request_too_large' } });
   expect(upstream.received).toHaveLength(1);
+});
+
+test('who sends too much is told on a connection that stays', async () => {
+  await using edge = await startHttpEdge();
+  const { hostname, port } = new URL(edge.url);
+  const socket = connect(Number(port), hostname);
+  let said = '';
+  socket.on('data', (bytes) => {
+    said += bytes.toString();
+  });
+  const send = async (bytes: Buffer | string) => {
+    if (!socket.write(bytes)) await once(socket, 'drain');
+  };
+  const head = (length: number) =>
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${TOKEN}\r\n` +
+    `content-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+  const mib = Buffer.alloc(1024 * 1024, 'x');
+  await send(head(40 * mib.length));
+  for (let sent = 0; sent < 40; sent += 1) await send(mib);
+  await send(`${head(2)}{]`);
+  const statuses = () => said.match(/HTTP\/1\.1 \d+/g);
+  await until(() => statuses()?.length === 2, 'two answers');
+  expect(statuses()).toEqual(['HTTP/1.1 413', 'HTTP/1.1 400']);
+  socket.destroy();
 });
 
 test.each([

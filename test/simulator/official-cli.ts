@@ -1,33 +1,18 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { installPython, type Pinned, pythonEnvironment } from '../support/python-environment.ts';
 
 const run = promisify(execFile);
 
-const VERSION = '1.9.1';
-/** Kept between runs: making it takes half a minute. */
-const ENVIRONMENT = fileURLToPath(new URL(`../../.leash/test/vastai-${VERSION}-venv`, import.meta.url));
-const PYTHON = join(ENVIRONMENT, 'bin', 'python');
+const VASTAI: Pinned = { name: 'vastai', version: '1.9.1' };
+const { python: PYTHON, bin: BIN } = pythonEnvironment([VASTAI]);
 
 /** Vast.ai's own command line, as published, in a Python environment of its own. */
 export async function installOfficialCli(): Promise<void> {
-  if (await isInstalled()) return;
-  await rm(ENVIRONMENT, { recursive: true, force: true });
-  await mkdir(ENVIRONMENT, { recursive: true });
-  await run('python3', ['-m', 'venv', ENVIRONMENT]);
-  await run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `vastai==${VERSION}`]);
-  if (!(await isInstalled())) throw new Error(`pip installed something other than vastai ${VERSION}`);
-}
-
-async function isInstalled(): Promise<boolean> {
-  const ask = `import importlib.metadata as installed; print(installed.version('vastai'))`;
-  return run(PYTHON, ['-c', ask]).then(
-    ({ stdout }) => stdout.trim() === VERSION,
-    () => false,
-  );
+  await installPython([VASTAI]);
 }
 
 /** What it printed; it exits 0 for most refusals, so tests read its words. */
@@ -47,15 +32,7 @@ export async function anOfficialCli(url: string, key: string) {
     COLUMNS: '200',
   };
   const vastai = async (...words: readonly string[]): Promise<Printed> => {
-    const command = [
-      join(ENVIRONMENT, 'bin', 'vastai'),
-      '--url',
-      url,
-      '--api-key',
-      key,
-      '--no-color',
-      ...words,
-    ];
+    const command = [join(BIN, 'vastai'), '--url', url, '--api-key', key, '--no-color', ...words];
     try {
       const { stdout, stderr } = await run(PYTHON, command, { env, timeout: 30_000, maxBuffer: 20_000_000 });
       return { code: 0, stdout, stderr };

@@ -181,6 +181,8 @@ function checkTools(request: LookAlikeRequest, model: LookAlikeModel): void {
     if (['oneOf', 'allOf', 'anyOf'].some((key) => key in schema)) {
       throw invalid(`${at}: input_schema does not support oneOf, allOf, or anyOf at the top level`);
     }
+    if (strict && !model.takesFormat)
+      throw invalid(`tools.${index}.custom.strict: not supported for this model`);
     if (strict) checkClosed(schema, at);
   });
   if (!choice) return;
@@ -223,8 +225,8 @@ function checkMessages({ messages, tools, system }: LookAlikeRequest, model: Loo
       'This model does not support assistant message prefill. The conversation must end with a user message.',
     );
   }
-  if (typeof system === 'string' && system.trim() === '')
-    throw invalid('system: text content blocks must be non-empty');
+  const said = typeof system === 'string' ? [system] : (system ?? []).map(({ text }) => text);
+  if (said.some((text) => text.trim() === '')) throw invalid('system: text content blocks must be non-empty');
   const ids = new Set<string>();
   let open = new Set<string>();
   messages.forEach(({ role, content }, index) => {
@@ -245,6 +247,7 @@ function checkMessages({ messages, tools, system }: LookAlikeRequest, model: Loo
 function checkText(block: LookAlikeBlock, role: string): void {
   const inner = block.type === 'tool_result' && Array.isArray(block.content) ? block.content : [];
   for (const each of [block, ...inner]) {
+    if (each.type === 'image') checkImage(each);
     if (each.type === 'text' && each.text.trim() === '') {
       throw invalid('messages: text content blocks must contain non-whitespace text');
     }
@@ -255,6 +258,14 @@ function checkText(block: LookAlikeBlock, role: string): void {
   if (role === 'user' && block.type === 'tool_use') {
     throw invalid('messages: tool_use blocks can only be in assistant messages');
   }
+}
+
+const IMAGE_BYTES_MAX = 5 * 1_024 * 1_024;
+
+function checkImage({ source }: z.infer<typeof IMAGE>): void {
+  const bytes = source.type === 'base64' ? source.data.length : 0;
+  if (bytes <= IMAGE_BYTES_MAX) return;
+  throw invalid(`image.source.base64: image exceeds 5 MB maximum: ${bytes} bytes > ${IMAGE_BYTES_MAX} bytes`);
 }
 
 function called(blocks: LookAlikeBlock[], ids: Set<string>, at: string): Set<string> {

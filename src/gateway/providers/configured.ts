@@ -55,6 +55,7 @@ function modalOf({ config, deadlines, breaker }: ConfiguredDeps): Provider {
     },
     breaker,
     redirectsMax: REDIRECTS_MAX,
+    isVllm: true,
   });
 }
 

@@ -24,6 +24,7 @@ export type EndpointOrder = {
   readonly breaker: BreakerRules;
   readonly dialect?: Dialect;
   readonly redirectsMax?: number;
+  readonly isVllm?: boolean;
 };
 
 const KEEP_ALIVE_MS = 20_000;
@@ -45,6 +46,7 @@ export function makeEndpoint(order: EndpointOrder): Provider {
     breaker,
     dialect: order.dialect ?? null,
     redirectsMax: order.redirectsMax ?? 0,
+    isVllm: order.isVllm ?? false,
   });
   const models = [...new Set([defaultModel, ...(order.models ?? [])])];
   const own = [{ target, model: defaultModel }];

@@ -140,6 +140,7 @@ function place({ authority, installation, deadlines, breaker }: VastaiDeps, sess
     headers: ['authorization', `Bearer ${installation.instanceKey(session.label)}`],
     deadlines,
     breaker,
+    isVllm: true,
   });
   return { target, close: () => pool.close(), stop: () => pool.destroy() };
 }

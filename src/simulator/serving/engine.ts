@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type FinishedReason, VllmMetrics } from './vllm-metrics.ts';
+import { VllmMetrics } from './vllm-metrics.ts';
 
 /** What the server serves, and how. */
 export type ServedModel = {
@@ -9,6 +9,8 @@ export type ServedModel = {
   readonly maxNumSeqs: number;
   readonly runner: 'generate' | 'pooling';
   readonly apiKeys: readonly string[];
+  /** Whether it was started with what `tool_choice: "auto"` takes. */
+  readonly choosesTools: boolean;
   readonly tracksLoad: boolean;
   /** False in images whose server has no counter of requests per route. */
   readonly countsRoutes: boolean;
@@ -107,7 +109,8 @@ export class Engine {
       for (const { finish } of job.sequences) this.metrics.countFinished(finish);
       this.metrics.observeWholeRequest((performance.now() - startedMs) / 1000);
     } catch (error) {
-      this.metrics.countFinished(abortedReason(signal));
+      // One that its caller has left is counted nowhere: vLLM has a label for it, and leaves it at 0.
+      if (signal.reason instanceof EngineDeadError) this.metrics.countFinished('error');
       throw error;
     } finally {
       this.metrics.running -= 1;
@@ -125,10 +128,15 @@ export class Engine {
     const steps = Math.max(...job.sequences.map(({ tokens }) => tokens.length));
     for (let step = 0; step < steps; step += 1) {
       await this.#pause(step, signal);
-      if (step === 0) this.metrics.observeFirstToken((performance.now() - startedMs) / 1000);
+      if (step === 0) this.#observeFirstTokens(job, (performance.now() - startedMs) / 1000);
       this.metrics.generationTokens += job.sequences.filter(({ tokens }) => step < tokens.length).length;
       await onStep?.(step);
     }
+  }
+
+  /** Each choice of a request is one of the engine's own. */
+  #observeFirstTokens({ sequences }: Job, seconds: number): void {
+    for (const _sequence of sequences) this.metrics.observeFirstToken(seconds);
   }
 
   /** Without a delay it still yields now and then: a request for 100,000 tokens must not stop the others. */
@@ -141,7 +149,3 @@ export class Engine {
 
 /** How many requests of full length the cache holds, as a well-sized card would. */
 const KV_CACHE_REQUESTS = 8;
-
-function abortedReason(signal: AbortSignal): FinishedReason {
-  return signal.reason instanceof EngineDeadError ? 'error' : 'abort';
-}

@@ -255,6 +255,7 @@ class ServerLife implements FakeVllm {
       maxNumSeqs: this.#options.maxNumSeqs ?? 256,
       runner: this.#options.runner ?? 'generate',
       apiKeys: this.#options.apiKeys ?? [],
+      choosesTools: 'enable-auto-tool-choice' in flags && 'tool-call-parser' in flags,
       tracksLoad: flags['enable-server-load-tracking'] === true,
       countsRoutes: !this.#has('vllm-uncounted'),
       seed: this.#options.seed ?? 1,

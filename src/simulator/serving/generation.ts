@@ -1,9 +1,14 @@
+import { hexId } from './api-reply.ts';
 import type { Job, ServedModel } from './engine.ts';
 import type { ChatRequest, Sampling } from './inference-request.ts';
 import { inventAnswer, inventTokens, seededRandom, toTokens } from './invented-text.ts';
 import { inventSchemaValue } from './schema-value.ts';
 
-export type Sequence = Job['sequences'][number] & { readonly stopReason: string | null };
+export type Sequence = Job['sequences'][number] & {
+  readonly stopReason: string | null;
+  /** Its tokens are the arguments of these calls, one after the other. */
+  readonly calls: readonly ToolCall[];
+};
 
 /** The tokens of one choice: an answer of its own length, cut where the request says so. */
 export function inventSequence(given: {
@@ -14,8 +19,10 @@ export function inventSequence(given: {
   choice: number;
   /** Text that must stand as it is, such as JSON that was asked for. */
   fixedText?: string;
+  calls?: readonly Omit<ToolCall, 'id' | 'tokens'>[];
 }): Sequence {
-  const { served, request, prompt, tokensMax, choice, fixedText } = given;
+  const { served, request, prompt, tokensMax, choice, fixedText, calls = [] } = given;
+  if (calls.length > 0) return callSequence(calls, tokensMax);
   const random = seededRandom(`${served.seed} ${request.seed ?? ''} ${choice} ${prompt}`);
   let tokens = toTokens(fixedText ?? inventAnswer(random));
   if (fixedText === undefined) {
@@ -23,9 +30,26 @@ export function inventSequence(given: {
     if (wanted > tokens.length) tokens = [...tokens, ...inventTokens(random, wanted - tokens.length)];
   }
   const stopped = cutAtStop(tokens, request.stop);
-  if (stopped !== null && stopped.tokens.length <= tokensMax) return { ...stopped, finish: 'stop' };
+  if (stopped !== null && stopped.tokens.length <= tokensMax)
+    return { ...stopped, finish: 'stop', calls: [] };
   const isCut = tokens.length > tokensMax || request.ignore_eos === true;
-  return { tokens: tokens.slice(0, tokensMax), finish: isCut ? 'length' : 'stop', stopReason: null };
+  return {
+    tokens: tokens.slice(0, tokensMax),
+    finish: isCut ? 'length' : 'stop',
+    stopReason: null,
+    calls: [],
+  };
+}
+
+function callSequence(calls: readonly Omit<ToolCall, 'id' | 'tokens'>[], tokensMax: number): Sequence {
+  const written = calls.map((call) => ({
+    ...call,
+    id: `chatcmpl-tool-${hexId()}`,
+    tokens: toTokens(call.arguments).length,
+  }));
+  const tokens = written.flatMap((call) => toTokens(call.arguments));
+  const finish = tokens.length > tokensMax ? 'length' : 'stop';
+  return { tokens: tokens.slice(0, tokensMax), finish, stopReason: null, calls: written };
 }
 
 /** JSON for `response_format` and the guided fields; undefined when free text was asked for. */
@@ -37,20 +61,42 @@ export function structuredText(request: Sampling & Record<string, unknown>): str
   return wrapped === undefined || wrapped === null ? undefined : JSON.stringify(inventSchemaValue(wrapped));
 }
 
-export type ToolCall = { readonly name: string; readonly arguments: string };
+export type ToolCall = {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+  readonly tokens: number;
+};
 
-/** The call of a tool that the request insists on; null when the model may answer in words, which it then does. */
-export function toolCallOf(request: ChatRequest): ToolCall | null {
-  const choice = request.tool_choice;
-  if (choice === null || choice === undefined || choice === 'auto' || choice === 'none') return null;
-  const tools = request.tools ?? [];
-  const tool =
-    typeof choice === 'string' ? tools[0] : tools.find((one) => one.function.name === choice.function.name);
-  if (tool === undefined) return null;
-  return {
+/**
+ * The calls that the request insists on, and those of tools that its last words name where the model may choose;
+ * none when it answers in words.
+ */
+export function toolCallsOf(request: ChatRequest): Omit<ToolCall, 'id' | 'tokens'>[] {
+  const chosen = toolsFor(request);
+  const several = request.parallel_tool_calls === false ? chosen.slice(0, 1) : chosen;
+  return several.map((tool) => ({
     name: tool.function.name,
     arguments: JSON.stringify(inventSchemaValue(tool.function.parameters) ?? {}),
-  };
+  }));
+}
+
+/** vLLM says `stop` of a call that was forced by its name, `tool_calls` of all others. */
+export function isForcedByName({ tool_choice: choice }: ChatRequest): boolean {
+  return typeof choice === 'object' && choice !== null;
+}
+
+type Tool = NonNullable<ChatRequest['tools']>[number];
+
+function toolsFor({ messages, tools, tool_choice: choice }: ChatRequest): Tool[] {
+  const offered = tools ?? [];
+  if (choice === null || choice === 'none') return [];
+  if (typeof choice === 'object')
+    return offered.filter((tool) => tool.function.name === choice.function.name);
+  const last = messages.at(-1);
+  const said = last?.role === 'user' ? JSON.stringify(last.content ?? '') : '';
+  const named = offered.filter((tool) => new RegExp(`\\b${tool.function.name}\\b`).test(said));
+  return choice === 'required' && named.length === 0 ? offered.slice(0, 1) : named;
 }
 
 function cutAtStop(

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { ApiError, badRequest, engineDead, sendJson, sendText } from './api-reply.ts';
+import { ApiError, badRequest, engineDead, NoSuchRoute, sendJson, sendText } from './api-reply.ts';
 import { type Engine, EngineDeadError } from './engine.ts';
 import {
   answerChat,
@@ -9,6 +9,7 @@ import {
   answerTokenize,
   type InferenceCall,
 } from './inference.ts';
+import { answerResponse } from './responses.ts';
 
 /** What the routes need of the server around them. */
 export type HttpApi = {
@@ -59,7 +60,7 @@ type Route = {
   answer(request: IncomingMessage, response: ServerResponse): Promise<void> | void;
 };
 
-const INFERENCE = new Set(['/v1/chat/completions', '/v1/completions', '/v1/embeddings']);
+const INFERENCE = new Set(['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/responses']);
 const BODY_BYTES_MAX = 32 * 1024 * 1024;
 
 function createRoutes(api: HttpApi, serverLoad: () => number): Readonly<Record<string, Route>> {
@@ -103,9 +104,14 @@ function createRoutes(api: HttpApi, serverLoad: () => number): Readonly<Record<s
     '/redoc': page,
     '/openapi.json': get((response) => sendJson(response, 200, openApi([...INFERENCE]))),
     '/v1/models': get((response) => sendJson(response, 200, modelList(api))),
-    '/v1/chat/completions': post(answerChat),
-    '/v1/completions': post(answerCompletion),
-    '/v1/embeddings': post(answerEmbedding),
+    // What the model cannot do has no route.
+    ...(engine.served.runner === 'pooling'
+      ? { '/v1/embeddings': post(answerEmbedding) }
+      : {
+          '/v1/chat/completions': post(answerChat),
+          '/v1/completions': post(answerCompletion),
+          '/v1/responses': post(answerResponse),
+        }),
     '/tokenize': post(answerTokenize),
   };
 }
@@ -117,8 +123,8 @@ async function handle(given: {
 }): Promise<void> {
   const { route, request, response } = given;
   try {
-    if (route === undefined) throw new ApiError(404, 'Not Found', 'Not Found');
-    if (request.method !== route.method) throw new ApiError(405, 'Method Not Allowed', 'Method Not Allowed');
+    if (route === undefined) throw new NoSuchRoute(404);
+    if (request.method !== route.method) throw new NoSuchRoute(405);
     await route.answer(request, response);
   } catch (error) {
     if (response.destroyed || response.headersSent) return void response.destroy();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badRequest, modelNotFound } from './api-reply.ts';
+import { type ApiError, badRequest, modelNotFound, unreadable } from './api-reply.ts';
 import type { ServedModel } from './engine.ts';
 import { toTokens } from './invented-text.ts';
 
@@ -7,7 +7,7 @@ import { toTokens } from './invented-text.ts';
 const sampling = {
   model: z.string().nullish(),
   max_tokens: z.int().nullish(),
-  n: z.int().min(1).max(64).nullish(),
+  n: z.int().nullish(),
   stream: z.boolean().nullish(),
   stream_options: z
     .object({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.boolean().nullish() })
@@ -38,11 +38,19 @@ export const ChatBody = z.looseObject({
   tool_choice: z
     .union([z.string(), z.looseObject({ function: z.looseObject({ name: z.string() }) })])
     .nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().nullish(),
 });
 
 const prompt = z.union([z.string(), z.array(z.string()), z.array(z.int()), z.array(z.array(z.int()))]);
 
-export const CompletionBody = z.looseObject({ ...sampling, prompt, echo: z.boolean().nullish() });
+export const CompletionBody = z.looseObject({
+  ...sampling,
+  prompt,
+  echo: z.boolean().nullish(),
+  logprobs: z.int().nullish(),
+});
 
 export const EmbeddingBody = z.looseObject({
   model: z.string().nullish(),
@@ -68,22 +76,24 @@ export type EmbeddingRequest = z.infer<typeof EmbeddingBody>;
 export type TokenizeRequest = z.infer<typeof TokenizeBody>;
 export type Sampling = Pick<CompletionRequest, keyof typeof sampling>;
 
-/** The body as `schema` has it; throws the 400 that vLLM answers, naming every wrong field. */
+/** The body as `schema` has it; throws the 400 that vLLM answers, whose message names every wrong field. */
 export function parseBody<T>(schema: z.ZodType<T>, text: string): T {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw badRequest(`[{'type': 'json_invalid', 'loc': ('body', 0), 'msg': 'JSON decode error: ${error}'}]`);
+    throw unreadable(
+      `1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', 0), 'msg': 'JSON decode error: ${error}'}`,
+    );
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const [first] = parsed.error.issues;
   const wrong = parsed.error.issues.map((issue) => {
     const location = ['body', ...issue.path].map((part) => `'${String(part)}'`).join(', ');
-    return `{'type': '${issue.code}', 'loc': (${location}), 'msg': '${issue.message}'}`;
+    return `  {'type': '${issue.code}', 'loc': (${location}), 'msg': '${issue.message}'}`;
   });
-  throw badRequest(`[${wrong.join(', ')}]`, first?.path.map(String).join('.') || null);
+  const count = `${wrong.length} validation error${wrong.length > 1 ? 's' : ''}`;
+  throw unreadable(`${count}:\n${wrong.join('\n')}`);
 }
 
 /** The served name the answer carries: the one asked for, else the first. */
@@ -100,39 +110,91 @@ export function checkTokens(given: {
   promptTokens: number;
   served: ServedModel;
   fallback: number | null;
+  /** What the limit is called. */
+  limit?: 'max_tokens' | 'max_output_tokens';
 }): number {
-  const { asked, promptTokens, served, fallback } = given;
+  const { asked, promptTokens, served, fallback, limit = 'max_tokens' } = given;
   const room = served.maxModelLen - promptTokens;
-  if (room < 1) {
-    throw badRequest(
-      `This model's maximum context length is ${served.maxModelLen} tokens. However, your request has ${promptTokens} input tokens. Please reduce the length of the input messages. (parameter=input_tokens, value=${promptTokens})`,
-      'input_tokens',
-    );
-  }
+  if (room < 1) throw tooLong({ promptTokens, asked: asked ?? 1, maxModelLen: served.maxModelLen });
   if (asked === null || asked === undefined) return Math.min(fallback ?? room, room);
   if (asked < 1)
     throw badRequest(
-      `max_tokens must be at least 1, got ${asked}. (parameter=max_tokens, value=${asked})`,
-      'max_tokens',
+      `${limit} must be at least 1, got ${asked}. (parameter=${limit}, value=${asked})`,
+      limit,
     );
-  if (asked > room) {
+  const { maxModelLen } = served;
+  if (asked > maxModelLen) {
     throw badRequest(
-      `'max_tokens' or 'max_completion_tokens' is too large: ${asked}. This model's maximum context length is ${served.maxModelLen} tokens and your request has ${promptTokens} input tokens (${asked} > ${served.maxModelLen} - ${promptTokens}). (parameter=max_tokens, value=${asked})`,
-      'max_tokens',
+      // The missing space is vLLM's own.
+      `${limit}=${asked}cannot be greater than max_model_len=max_total_tokens=${maxModelLen}. Please request fewer output tokens. (parameter=${limit}, value=${asked})`,
+      limit,
     );
   }
+  if (asked > room) throw tooLong({ promptTokens, asked, maxModelLen });
   return asked;
 }
 
 export function checkSampling(request: Sampling): void {
   if (request.stream_options && !request.stream) {
-    throw badRequest('Stream options can only be defined when `stream=True`.', 'stream_options');
+    throw ofBody('Stream options can only be defined when `stream=True`. (parameter=stream_options)');
   }
+  const choices = request.n ?? 1;
+  if (choices < 1) throw badRequest(`n must be at least 1, got ${choices}.`);
   if ((request.temperature ?? 0) < 0) {
     throw badRequest(`temperature must be non-negative, got ${request.temperature}.`, 'temperature');
   }
   const topP = request.top_p ?? 1;
   if (topP <= 0 || topP > 1) throw badRequest(`top_p must be in (0, 1], got ${topP}.`, 'top_p');
+}
+
+/** `logprobs` is how many are told of each token; the name of the field is vLLM's own for both routes. */
+export function checkLogprobs(logprobs: number): void {
+  if (logprobs <= LOGPROBS_MAX) return;
+  const told = `Requested sample logprobs of ${logprobs}, which is greater than max allowed: ${LOGPROBS_MAX}`;
+  throw badRequest(`${told} (parameter=logprobs, value=${logprobs})`, 'logprobs');
+}
+
+const LOGPROBS_MAX = 20;
+
+export function checkTools({ tools, tool_choice: choice }: ChatRequest, served: ServedModel): void {
+  if (choice === null || choice === 'none') return;
+  const isAuto = choice === undefined || choice === 'auto';
+  if ((tools ?? []).length === 0) {
+    if (!isAuto) throw ofBody('When using `tool_choice`, `tools` must be set.');
+    return;
+  }
+  if (isAuto && !served.choosesTools) {
+    throw badRequest(
+      '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+    );
+  }
+  if (typeof choice === 'object' && !tools?.some((tool) => tool.function.name === choice.function.name)) {
+    throw ofBody('The tool specified in `tool_choice` does not match any of the specified `tools`');
+  }
+}
+
+/** Whether a model sees is in its name, more often than not. */
+const SEEING = /(?:^|[-_/\d])(?:vl|vision|llava|pixtral|omni|internvl|gemma-3)/i;
+
+export function checkImages({ messages }: ChatRequest, { model }: ServedModel): void {
+  const hasImage = messages.some(
+    ({ content }) => Array.isArray(content) && content.some((part) => part.type === 'image_url'),
+  );
+  if (hasImage && !SEEING.test(model)) throw badRequest(`${model} is not a multimodal model`);
+}
+
+function tooLong(of: { promptTokens: number; asked: number; maxModelLen: number }): ApiError {
+  const { promptTokens, asked, maxModelLen } = of;
+  return badRequest(
+    `You passed ${promptTokens} input tokens and requested ${asked} output tokens. However, the model's context length is only ${maxModelLen} tokens, resulting in a maximum input length of ${Math.max(0, maxModelLen - asked)} tokens. Please reduce the length of the input prompt. (parameter=input_tokens, value=${promptTokens})`,
+    'input_tokens',
+  );
+}
+
+function ofBody(message: string): ApiError {
+  return unreadable(
+    `1 validation error:\n  {'type': 'value_error', 'loc': ('body',), 'msg': 'Value error, ${message}'}`,
+  );
 }
 
 /** Messages as the model would read them: a chat template puts a few tokens around each. */

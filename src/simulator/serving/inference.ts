@@ -1,15 +1,17 @@
-import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { badRequest, engineDead, sendJson } from './api-reply.ts';
+import { badRequest, beginEvents, engineDead, hexId, nowS, sendEvent, sendJson } from './api-reply.ts';
 import { type Engine, EngineDeadError } from './engine.ts';
-import { inventSequence, type Sequence, structuredText, type ToolCall, toolCallOf } from './generation.ts';
+import { inventSequence, isForcedByName, type Sequence, structuredText, toolCallsOf } from './generation.ts';
 import {
   ChatBody,
   CompletionBody,
   chatPrompt,
+  checkImages,
+  checkLogprobs,
   checkModel,
   checkSampling,
   checkTokens,
+  checkTools,
   EmbeddingBody,
   parseBody,
   promptsOf,
@@ -17,6 +19,7 @@ import {
   TokenizeBody,
 } from './inference-request.ts';
 import { inventEmbedding, seededRandom, toTokens } from './invented-text.ts';
+import { chatLogprobs, completionLogprobs } from './logprobs.ts';
 
 /** One request to an inference route. `signal` fires when the client has gone. */
 export type InferenceCall = {
@@ -30,14 +33,17 @@ export async function answerChat(call: InferenceCall): Promise<void> {
   const { served } = call.engine;
   const request = parseBody(ChatBody, call.body);
   const model = checkModel(request.model, served);
-  refuseOtherRunner(call.engine, 'generate', 'Chat Completions');
-  if (request.messages.length === 0) throw badRequest('list index out of range', 'messages');
+  if (request.messages.length === 0) throw badRequest('list index out of range');
   checkSampling(request);
+  checkTools(request, served);
+  checkImages(request, served);
+  const logprobs = request.logprobs === true ? (request.top_logprobs ?? 0) : null;
+  checkLogprobs(logprobs ?? 0);
   const prompt = chatPrompt(request.messages);
   const asked = request.max_completion_tokens ?? request.max_tokens;
   const tokensMax = checkTokens({ asked, promptTokens: prompt.tokens, served, fallback: null });
-  const toolCall = toolCallOf(request);
-  const fixedText = toolCall?.arguments ?? structuredText(request);
+  const calls = toolCallsOf(request);
+  const fixedText = structuredText(request);
   const sequences = range(request.n ?? 1).map((choice) =>
     inventSequence({
       served,
@@ -45,18 +51,21 @@ export async function answerChat(call: InferenceCall): Promise<void> {
       prompt: prompt.text,
       tokensMax,
       choice,
+      calls,
       ...(fixedText === undefined ? {} : { fixedText }),
     }),
   );
-  await answer(call, request, { shape: chatShape(toolCall), model, promptTokens: prompt.tokens, sequences });
+  const isRequired = request.tool_choice === 'required';
+  const shape = chatShape({ isForced: isForcedByName(request), isRequired, logprobs });
+  await answer(call, request, { shape, model, promptTokens: prompt.tokens, sequences });
 }
 
 export async function answerCompletion(call: InferenceCall): Promise<void> {
   const { served } = call.engine;
   const request = parseBody(CompletionBody, call.body);
   const model = checkModel(request.model, served);
-  refuseOtherRunner(call.engine, 'generate', 'Completions');
   checkSampling(request);
+  checkLogprobs(request.logprobs ?? 0);
   const prompts = promptsOf(request.prompt);
   if (prompts.length === 0)
     throw badRequest('Either prompt or prompt_embeds must be provided and non-empty.', 'prompt');
@@ -69,14 +78,18 @@ export async function answerCompletion(call: InferenceCall): Promise<void> {
     );
   });
   const promptTokens = prompts.reduce((sum, { tokens }) => sum + tokens, 0);
-  await answer(call, request, { shape: completionShape, model, promptTokens, sequences });
+  await answer(call, request, {
+    shape: completionShape(request.logprobs ?? null),
+    model,
+    promptTokens,
+    sequences,
+  });
 }
 
 export async function answerEmbedding(call: InferenceCall): Promise<void> {
   const { engine, response } = call;
   const request = parseBody(EmbeddingBody, call.body);
   const model = checkModel(request.model, engine.served);
-  refuseOtherRunner(engine, 'pooling', 'Embeddings');
   const inputs = promptsOf(request.input);
   for (const { tokens } of inputs) {
     checkTokens({ asked: null, promptTokens: tokens, served: engine.served, fallback: null });
@@ -120,8 +133,10 @@ type Shape = {
   readonly chunkObject: string;
   /** What a stream opens with, per choice; the completions route has no opening. */
   readonly opening: Record<string, unknown> | null;
-  chunk(text: string, isFirst: boolean): Record<string, unknown>;
-  whole(text: string): Record<string, unknown>;
+  /** What a chunk has besides its choices. */
+  readonly ofChunk: Record<string, unknown>;
+  chunk(sequence: Sequence, step: number): Record<string, unknown>;
+  whole(sequence: Sequence): Record<string, unknown>;
   finish(sequence: Sequence): string;
 };
 
@@ -143,10 +158,10 @@ async function answer(call: InferenceCall, request: Sampling, given: Answer): Pr
     model,
     choices: sequences.map((sequence, index) => ({
       index,
-      ...shape.whole(sequence.tokens.join('')),
-      logprobs: null,
+      ...shape.whole(sequence),
       finish_reason: shape.finish(sequence),
       stop_reason: sequence.stopReason,
+      token_ids: null,
     })),
     service_tier: null,
     system_fingerprint: null,
@@ -155,6 +170,7 @@ async function answer(call: InferenceCall, request: Sampling, given: Answer): Pr
       sequences.map(({ tokens }) => tokens.length),
     ),
     prompt_logprobs: null,
+    prompt_token_ids: null,
     kv_transfer_params: null,
   });
 }
@@ -167,17 +183,16 @@ async function streamAnswer(call: InferenceCall, request: Sampling, given: Answe
   const head = { id: `${shape.idPrefix}-${hexId()}`, object: shape.chunkObject, created: nowS(), model };
   const send = (choices: unknown[], more: Record<string, unknown> = {}): Promise<void> =>
     sendEvent(response, JSON.stringify({ ...head, choices, ...more }));
-  response.writeHead(200, { server: 'uvicorn', 'content-type': 'text/event-stream; charset=utf-8' });
-  response.flushHeaders();
+  beginEvents(response);
   try {
     await engine.run({ promptTokens, sequences }, call.signal, async (step) => {
       if (step === 0 && shape.opening !== null) {
         const opening = { ...shape.opening, logprobs: null, finish_reason: null };
-        for (const index of sequences.keys()) await send([{ index, ...opening }]);
+        for (const index of sequences.keys()) await send([{ index, ...opening }], { prompt_token_ids: null });
       }
       for (const [index, sequence] of sequences.entries()) {
-        const token = sequence.tokens[step];
-        if (token !== undefined) await send([{ index, ...chunkChoice(shape, sequence, step, token) }]);
+        if (step >= sequence.tokens.length) continue;
+        await send([{ index, ...chunkChoice(shape, sequence, step) }], shape.ofChunk);
       }
     });
     const { include_usage: includesUsage } = request.stream_options ?? {};
@@ -196,63 +211,92 @@ async function streamAnswer(call: InferenceCall, request: Sampling, given: Answe
   response.end();
 }
 
-function chunkChoice(shape: Shape, sequence: Sequence, step: number, token: string): Record<string, unknown> {
+function chunkChoice(shape: Shape, sequence: Sequence, step: number): Record<string, unknown> {
   const isLast = step === sequence.tokens.length - 1;
   const ending = isLast
     ? { finish_reason: shape.finish(sequence), stop_reason: sequence.stopReason }
     : { finish_reason: null };
-  return { ...shape.chunk(token, step === 0), logprobs: null, ...ending };
+  return { ...shape.chunk(sequence, step), ...ending, token_ids: null };
 }
 
-/** Waits for the client to take what was sent: a slow reader must not fill our memory. */
-async function sendEvent(response: ServerResponse, data: string): Promise<void> {
-  if (response.destroyed || response.write(`data: ${data}\n\n`)) return;
-  await new Promise<void>((resolve) => {
-    const go = (): void => {
-      response.off('drain', go).off('close', go);
-      resolve();
-    };
-    response.on('drain', go).on('close', go);
-  });
+function completionShape(logprobs: number | null): Shape {
+  const told = (tokens: readonly string[], offset: number) =>
+    logprobs === null ? null : completionLogprobs(tokens, { top: logprobs, offset });
+  return {
+    idPrefix: 'cmpl',
+    object: 'text_completion',
+    chunkObject: 'text_completion',
+    opening: null,
+    ofChunk: { usage: null },
+    chunk: ({ tokens }, step) => {
+      const token = tokens[step] ?? '';
+      return { text: token, logprobs: told([token], tokens.slice(0, step).join('').length) };
+    },
+    whole: ({ tokens }) => ({ text: tokens.join(''), logprobs: told(tokens, 0), prompt_logprobs: null }),
+    finish: ({ finish }) => finish,
+  };
 }
 
-const completionShape: Shape = {
-  idPrefix: 'cmpl',
-  object: 'text_completion',
-  chunkObject: 'text_completion',
-  opening: null,
-  chunk: (text) => ({ text }),
-  whole: (text) => ({ text }),
-  finish: ({ finish }) => finish,
+type ChatManner = {
+  readonly isForced: boolean;
+  readonly isRequired: boolean;
+  readonly logprobs: number | null;
 };
 
-function chatShape(tool: ToolCall | null): Shape {
-  const base = { idPrefix: 'chatcmpl', object: 'chat.completion', chunkObject: 'chat.completion.chunk' };
-  const opening = { delta: { role: 'assistant', content: '' } };
-  if (tool === null) {
-    return {
-      ...base,
-      opening,
-      chunk: (content) => ({ delta: { content } }),
-      whole: (content) => ({ message: { role: 'assistant', content, refusal: null, tool_calls: [] } }),
-      finish: ({ finish }) => finish,
-    };
-  }
-  const id = `chatcmpl-tool-${hexId()}`;
+function chatShape({ isForced, isRequired, logprobs }: ChatManner): Shape {
+  const told = (tokens: readonly string[]) => (logprobs === null ? null : chatLogprobs(tokens, logprobs));
   return {
-    ...base,
-    opening,
-    chunk: (text, isFirst) => {
-      const first = isFirst ? { id, type: 'function' } : {};
-      const call = { arguments: text, ...(isFirst ? { name: tool.name } : {}) };
-      return { delta: { tool_calls: [{ index: 0, ...first, function: call }] } };
+    idPrefix: 'chatcmpl',
+    object: 'chat.completion',
+    chunkObject: 'chat.completion.chunk',
+    opening: { delta: { role: 'assistant', content: '' } },
+    ofChunk: {},
+    chunk: (sequence, step) => {
+      const token = sequence.tokens[step] ?? '';
+      const isCall = sequence.calls.length > 0;
+      const delta = isCall ? { tool_calls: [callDelta(sequence, { step, isRequired })] } : { content: token };
+      return { delta, logprobs: told([token]) };
     },
-    whole: (text) => {
-      const call = { id, type: 'function', function: { name: tool.name, arguments: text } };
-      return { message: { role: 'assistant', content: null, refusal: null, tool_calls: [call] } };
-    },
-    finish: ({ finish }) => (finish === 'stop' ? 'tool_calls' : finish),
+    whole: ({ tokens, calls }) => ({
+      message: {
+        role: 'assistant',
+        content: calls.length > 0 ? '' : tokens.join(''),
+        refusal: null,
+        annotations: null,
+        audio: null,
+        function_call: null,
+        tool_calls: calls.map(({ id, name, arguments: written }) => ({
+          id,
+          type: 'function',
+          function: { name, arguments: written },
+        })),
+        reasoning: null,
+      },
+      logprobs: told(tokens),
+    }),
+    finish: ({ finish, calls }) =>
+      calls.length > 0 && finish === 'stop' && !isForced ? 'tool_calls' : finish,
   };
+}
+
+/**
+ * The token's part of the call that it belongs to; the first of a call names it. The others of a call that was
+ * required say that they have no name, which clients are known to stumble over.
+ */
+function callDelta(
+  { tokens, calls }: Sequence,
+  { step, isRequired }: { step: number; isRequired: boolean },
+): Record<string, unknown> {
+  let from = 0;
+  for (const [index, { id, name, tokens: length }] of calls.entries()) {
+    if (step < from + length) {
+      const written = { arguments: tokens[step] };
+      if (step > from) return { index, function: isRequired ? { name: null, ...written } : written };
+      return { id, type: 'function', index, function: { name, ...written } };
+    }
+    from += length;
+  }
+  throw new RangeError(`Token ${step} belongs to none of the calls`);
 }
 
 function usageOf(given: Answer, generated: readonly number[]): Record<string, unknown> {
@@ -265,10 +309,6 @@ function usageOf(given: Answer, generated: readonly number[]): Record<string, un
   };
 }
 
-function refuseOtherRunner(engine: Engine, runner: 'generate' | 'pooling', api: string): void {
-  if (engine.served.runner !== runner) throw badRequest(`The model does not support ${api} API`);
-}
-
 /** Little-endian 32-bit floats, which OpenAI's own client asks for. */
 function packFloats(vector: readonly number[]): string {
   const bytes = Buffer.alloc(vector.length * 4);
@@ -278,12 +318,4 @@ function packFloats(vector: readonly number[]): string {
 
 function range(length: number): number[] {
   return Array.from({ length }, (_, index) => index);
-}
-
-function hexId(): string {
-  return randomUUID().replaceAll('-', '');
-}
-
-function nowS(): number {
-  return Math.floor(Date.now() / 1000);
 }

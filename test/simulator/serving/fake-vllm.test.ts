@@ -9,6 +9,7 @@ import {
 import { KEY } from './an-order.ts';
 import { aChat, events, getJson, metric, post, withKey } from './calls.ts';
 import { eventually, statusOf, within } from './eventually.ts';
+import { A_TOOL, named } from './tools.ts';
 
 const started: FakeVllm[] = [];
 afterEach(async () => {
@@ -104,19 +105,37 @@ test('the model list names every served name, the repository and the context len
   });
 });
 
+const AN_IMAGE = {
+  role: 'user',
+  content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,aa' } }],
+};
+
 test.each([
   ['a model it does not serve', aChat({ model: 'gpt-4' }), 404, 'NotFoundError', 'model'],
-  ['a body without messages', { model: 'Qwen/Qwen2.5-7B-Instruct' }, 400, 'BadRequestError', 'messages'],
-  ['a body that is not JSON', '{"messages": [', 400, 'BadRequestError', null],
+  ['a body without messages', { model: 'Qwen/Qwen2.5-7B-Instruct' }, 400, 'Bad Request', null],
+  ['a body that is not JSON', '{"messages": [', 400, 'Bad Request', null],
   ['more tokens than the context holds', aChat({ max_tokens: 10_000 }), 400, 'BadRequestError', 'max_tokens'],
   ['no token at all', aChat({ max_tokens: 0 }), 400, 'BadRequestError', 'max_tokens'],
   [
     'stream options without a stream',
     aChat({ stream_options: { include_usage: true } }),
     400,
-    'BadRequestError',
-    'stream_options',
+    'Bad Request',
+    null,
   ],
+  ['no message', aChat({ messages: [] }), 400, 'BadRequestError', null],
+  ['no choice', aChat({ n: 0 }), 400, 'BadRequestError', null],
+  ['too many probabilities', aChat({ logprobs: true, top_logprobs: 21 }), 400, 'BadRequestError', 'logprobs'],
+  ['an image', aChat({ messages: [AN_IMAGE] }), 400, 'BadRequestError', null],
+  ['tools that it may choose, without its flags', aChat({ tools: [A_TOOL] }), 400, 'BadRequestError', null],
+  [
+    'a tool that there is none of',
+    aChat({ tools: [A_TOOL], tool_choice: named('buy') }),
+    400,
+    'Bad Request',
+    null,
+  ],
+  ['a choice of no tool', aChat({ tool_choice: 'required' }), 400, 'Bad Request', null],
 ])('%s is refused in the shape of vLLM', async (_case, body, status, type, param) => {
   const { url } = await serve();
   const answer = await post(`${url}/v1/chat/completions`, body);
@@ -153,6 +172,7 @@ test('a caller that leaves in the middle of its request does no harm', async () 
 test('a route it does not have is 404, a wrong method 405', async () => {
   const { url } = await serve();
   expect(await statusOf(`${url}/nonsense`)).toBe(404);
+  expect(await getJson(`${url}/v1/nonsense`)).toEqual({ detail: 'Not Found' });
   expect(await statusOf(`${url}/v1/chat/completions`, withKey)).toBe(405);
 });
 
@@ -254,7 +274,10 @@ test('a client that leaves stops its generation', async () => {
     'nothing runs any more',
     async () => (await metric(url, 'vllm:num_requests_running')) === 0,
   );
-  expect(await metric(url, 'vllm:request_success_total', { finished_reason: 'abort' })).toBe(1);
+  expect(await metric(url, 'vllm:time_to_first_token_seconds_count')).toBe(1);
+  for (const reason of ['stop', 'length', 'abort', 'error']) {
+    expect(await metric(url, 'vllm:request_success_total', { finished_reason: reason })).toBe(0);
+  }
   expect(await metric(url, 'vllm:generation_tokens_total')).toBeLessThan(400);
 });
 
@@ -267,34 +290,6 @@ test('what does not fit beside the running requests waits its turn', async () =>
   expect(await metric(url, 'vllm:num_requests_running')).toBe(1);
   expect((await Promise.all(both)).map(({ status }) => status)).toEqual([200, 200]);
   expect(await metric(url, 'vllm:num_requests_waiting')).toBe(0);
-});
-
-test('a forced tool is called with arguments that fit its schema, a free one is not', async () => {
-  const { url } = await serve();
-  const parameters = {
-    type: 'object',
-    properties: { hours: { type: 'integer' }, gpu: { enum: ['RTX 4090'] } },
-  };
-  const tools = [{ type: 'function', function: { name: 'rent', parameters } }];
-  const forced = await post(`${url}/v1/chat/completions`, aChat({ tools, tool_choice: 'required' }));
-  expect(forced.json()).toMatchObject({
-    choices: [
-      {
-        finish_reason: 'tool_calls',
-        message: {
-          content: null,
-          tool_calls: [{ function: { name: 'rent', arguments: '{"hours":1,"gpu":"RTX 4090"}' } }],
-        },
-      },
-    ],
-  });
-  const free = await post(`${url}/v1/chat/completions`, aChat({ tools, tool_choice: 'auto' }));
-  expect(free.json()).toMatchObject({ choices: [{ finish_reason: 'stop', message: { tool_calls: [] } }] });
-  const streamed = await post(
-    `${url}/v1/chat/completions`,
-    aChat({ tools, tool_choice: 'required', stream: true }),
-  );
-  expect(streamed.text).toContain('"name":"rent"');
 });
 
 test('an answer asked for in a JSON schema is JSON of that schema', async () => {
@@ -321,9 +316,9 @@ test('a pooling model embeds and does not chat, a generating one the other way r
   const [{ embedding: bytes } = { embedding: '' }] = packed.data as { embedding: string }[];
   const [{ embedding: numbers } = { embedding: [] }] = answer.data as { embedding: number[] }[];
   expect(Buffer.from(bytes, 'base64').readFloatLE(0)).toBeCloseTo(numbers[0] ?? Number.NaN, 6);
-  expect((await post(`${url}/v1/chat/completions`, aChat())).status).toBe(400);
+  expect((await post(`${url}/v1/chat/completions`, aChat())).status).toBe(404);
   const generating = await serve();
-  expect((await post(`${generating.url}/v1/embeddings`, { input: 'a' })).status).toBe(400);
+  expect((await post(`${generating.url}/v1/embeddings`, { input: 'a' })).status).toBe(404);
 });
 
 test('a prompt is counted in tokens', async () => {
