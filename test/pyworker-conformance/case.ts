@@ -17,6 +17,7 @@ export function asks(name: string, route: string, call: Call = {}, on: SetupName
 /** Everything there is to see of a case on one side. */
 export async function play({ run }: Case, order: ConstructorParameters<typeof Side>[0]) {
   const side = new Side(order);
+  await side.beginAfterReport();
   const seen = await run(side);
   const model = await side.atModel();
   const engine = await side.atEngine();

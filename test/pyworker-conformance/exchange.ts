@@ -25,8 +25,8 @@ export type Exchange = {
 
 const ANSWER_MS = 25_000;
 
-/** Sends bytes to a port of this machine, and reads one answer. */
-export function exchange(port: number, request: string | Buffer): Exchange {
+/** Sends bytes to a port of this machine, and reads one answer; hangs up when nothing comes for `patienceMs`. */
+export function exchange(port: number, request: string | Buffer, patienceMs = ANSWER_MS): Exchange {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const reading = new Reading();
   const { promise: answer, resolve } = Promise.withResolvers<Answer | null>();
@@ -36,7 +36,7 @@ export function exchange(port: number, request: string | Buffer): Exchange {
     resolve(read);
     socket.destroy();
   };
-  socket.setTimeout(ANSWER_MS, () => socket.destroy());
+  socket.setTimeout(patienceMs, () => socket.destroy());
   socket.on('data', (bytes) => {
     reading.add(bytes);
     finish(false);

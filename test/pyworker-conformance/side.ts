@@ -17,6 +17,8 @@ export type Call = {
   readonly body?: string | Buffer;
   /** In place of everything. */
   readonly bytes?: string | Buffer;
+  /** For an answer that one of the two never ends. */
+  readonly patienceMs?: number;
 };
 
 /** A call's payload that says how the model is to answer. */
@@ -75,7 +77,7 @@ export class Side {
   start(route: string, call: Call = {}, port = this.worker.port): Exchange {
     const bytes = call.bytes ?? this.#bytes(route, call);
     this.sent.push(this.#hideSessions(bytes.toString('latin1')));
-    return exchange(port, bytes);
+    return exchange(port, bytes, call.patienceMs);
   }
 
   /** Sends one request, and shows its answer as it is compared. */
@@ -137,12 +139,10 @@ export class Side {
       isToldAll,
       { withinMs: 8_000, everyMs: 10 },
     );
-    await this.#roundTrip();
-    const markerLoads = { new: MARKER_LOAD, served: this.model.health.status === 200 ? MARKER_LOAD : 0 };
     return {
-      newLoad: sum(reports(), 'new_load') - markerLoads.new,
+      newLoad: sum(reports(), 'new_load') - MARKER_LOAD,
       rejectedLoad: sum(reports(), 'rej_load'),
-      servedLoad: sum(reports(), 'cur_perf') - markerLoads.served,
+      servedLoad: sum(reports(), 'cur_perf') - MARKER_LOAD,
       loadLeft: reports().at(-1)?.cur_load ?? 0,
       received: (reports().at(-1)?.num_requests_recieved ?? 0) - this.#receivedBefore - 1,
       error: reports().at(-1)?.error_msg ?? '',
@@ -154,10 +154,12 @@ export class Side {
   }
 
   /**
-   * The official worker sets its counters to zero when a report has been answered, and forgets what was counted
-   * while it waited for that. An answer of its one event loop after the report's says that it is past it.
+   * Waits until the worker is past the answer to its last report.
+   *
+   * The official one sets its counters to zero then, and forgets what was counted while it waited. What its one
+   * event loop answers after the report's answer has come says that it is past it.
    */
-  async #roundTrip(): Promise<void> {
+  async beginAfterReport(): Promise<void> {
     for (let trip = 0; trip < 2; trip++) {
       await exchange(this.worker.port, 'GET /nothing HTTP/1.1\r\nhost: worker\r\n\r\n').answer;
       await pause(5);
