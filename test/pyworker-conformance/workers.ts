@@ -42,7 +42,7 @@ export const MASTER_TOKEN = 'master-token-of-the-tests';
 export const LOADED_LINE = 'INFO the model is up\n';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const PYTHON = join(HERE, '../../.leash/test/vastai-1.9.1-venv/bin/python');
+export const PYTHON = join(HERE, '../../.leash/test/vastai-1.9.1-venv/bin/python');
 const START_MS = 60_000;
 
 /** A worker of either kind with the routes of the cases; here once it listens, and is ready if its model is up. */
