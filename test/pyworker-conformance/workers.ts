@@ -18,6 +18,8 @@ export type WorkerOrder = {
   readonly modelPort: number;
   /** What the model has logged so far; without its line of being up the worker goes on loading. */
   readonly modelLog?: string;
+  /** Load per second, saved by an earlier run; null makes it run its benchmark. */
+  readonly savedBenchmark?: number | null;
   readonly environment?: Readonly<Record<string, string>>;
   /** Another program than the one with the routes of the cases. */
   readonly program?: string;
@@ -50,7 +52,8 @@ export async function startWorker(order: WorkerOrder): Promise<RunningWorker> {
   const home = mkdtempSync(join(tmpdir(), `leash-${order.kind}-`));
   const modelLog = join(home, 'model.log');
   writeFileSync(modelLog, order.modelLog ?? LOADED_LINE);
-  writeFileSync(join(home, '.has_benchmark'), String(MAX_PERF));
+  const saved = order.savedBenchmark === undefined ? MAX_PERF : order.savedBenchmark;
+  if (saved !== null) writeFileSync(join(home, '.has_benchmark'), String(saved));
   const [port, httpPort] = [await freePort(), await freePort()];
   const [command, program] =
     order.kind === 'official'
