@@ -48,9 +48,11 @@ export const STREAM_CASES: Case[] = [
     }),
   }),
   asks('a stream that the model breaks off', '/parallel', {
+    patienceMs: 2_000,
     ...answered({ headers: { 'content-type': 'text/event-stream' }, chunks: EVENTS.slice(0, 2), cut: 'end' }),
   }),
   asks('a chunked answer that the model breaks off', '/parallel', {
+    patienceMs: 2_000,
     ...answered({ headers: { 'content-type': 'application/json' }, chunks: ['{"n":'], cut: 'end' }),
   }),
   {
