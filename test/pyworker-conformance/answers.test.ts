@@ -1,8 +1,7 @@
 import { describe } from 'vitest';
-import { ANSWER_CASES } from './cases/answers.ts';
-import { STREAM_CASES } from './cases/streams.ts';
+import { CASES } from './cases.ts';
 import { compareOn } from './compare.ts';
 
 describe('answers of the model come through as with the official worker', () => {
-  compareOn([...ANSWER_CASES, ...STREAM_CASES]);
+  compareOn(CASES.answers);
 });
