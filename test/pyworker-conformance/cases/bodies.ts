@@ -91,7 +91,7 @@ export const BODY_CASES: Case[] = [
     },
     { 'transfer-encoding': 'chunked' },
   ),
-  asks('a large body', '/parallel', { payload: { text: 'x'.repeat(3_000_000) } }),
+  asks('a large body of a caller', '/parallel', { payload: { text: 'x'.repeat(3_000_000) } }),
   {
     name: 'a body that waits to be asked for',
     run: async (side) => {
