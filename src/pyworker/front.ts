@@ -76,6 +76,8 @@ export class Front {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    // HTTP/1.1 keeps connections without being told, and official clients are used to no such header.
+    response.removeHeader('connection');
     const path = pathOf(request.url ?? '/');
     const handler = this.#handlers.get(path);
     if (handler !== undefined) {
