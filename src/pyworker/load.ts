@@ -184,7 +184,9 @@ export class Load {
   }
 
   #count({ workload, untold }: InHand, outcome: Outcome): void {
-    if (outcome === 'Success' || outcome === 'Error') {
+    // What failed was not done: as load it is over all the same.
+    if (outcome === 'Error') return;
+    if (outcome === 'Success') {
       this.#curPerf += workload;
       return;
     }
