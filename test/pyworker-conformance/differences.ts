@@ -6,7 +6,13 @@ export function differencesBetween(official: unknown, ours: unknown): Difference
   const [theirs, own] = [leavesOf(official), leavesOf(ours)];
   return [...new Set([...theirs.keys(), ...own.keys()])]
     .map((at) => ({ at, official: theirs.get(at), ours: own.get(at) }))
-    .filter((each) => !Object.is(each.official, each.ours));
+    .filter((each) => !Object.is(each.official, each.ours))
+    .filter(({ at }) => !hasBelow(theirs, at) && !hasBelow(own, at));
+}
+
+/** What is empty on one side only is told of by what the other side has in it. */
+function hasBelow(leaves: ReadonlyMap<string, unknown>, at: string): boolean {
+  return leaves.keys().some((other) => other.startsWith(`${at}.`));
 }
 
 function leavesOf(value: unknown, at: readonly string[] = []): Map<string, unknown> {

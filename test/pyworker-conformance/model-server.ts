@@ -38,6 +38,8 @@ export type ModelServer = AsyncDisposable & {
   readonly port: number;
   /** In the order in which they came, health checks left out. */
   readonly requests: ModelRequest[];
+  /** Forgets what it was sent and what it was told to let go on, so that a case can be played again. */
+  forget(): void;
   /** Lets what is held under this tag go on. */
   release(tag: string): void;
   /** Waits until this many requests have come with that tag. */
@@ -89,6 +91,10 @@ export async function startModelServer(): Promise<ModelServer> {
     port: (server.address() as AddressInfo).port,
     requests,
     health,
+    forget: () => {
+      requests.length = 0;
+      gates.clear();
+    },
     release: (tag) => gateOf(tag).open(),
     arrived: async (tag, count = 1) => {
       await eventually(

@@ -1,12 +1,5 @@
 /** Our worker with the routes that the cases ask for; official_worker.py has the same. */
-import {
-  createVastWorker,
-  type GeneratedAnswer,
-  type Payload,
-  PayloadError,
-} from '../../src/pyworker/index.ts';
-
-const workload = ({ workload: load }: Payload) => (load === undefined ? 100 : (load as number));
+import { createVastWorker, type Payload, PayloadError } from '../../src/pyworker/index.ts';
 
 const ODD_WORKLOADS: Record<string, unknown> = {
   nan: Number.NaN,
@@ -16,46 +9,54 @@ const ODD_WORKLOADS: Record<string, unknown> = {
   none: null,
 };
 
+function workloadCalculator(payload: Payload): number {
+  return Number(payload.workload ?? 100);
+}
+
 function oddWorkload({ kind }: Payload): number {
   if (kind === 'raises') throw new Error('no workload');
+  // What a calculator gives that was written without types.
   return ODD_WORKLOADS[String(kind)] as number;
 }
 
-function parse(payload: Payload): Payload {
+function requestParser(payload: Payload): Payload {
   if ('refuse' in payload) throw new PayloadError({ refuse: payload.refuse });
   if ('explode' in payload) throw new Error(String(payload.explode));
-  return { wrapped: payload, workload: workload(payload) };
+  return { wrapped: payload, workload: payload.workload ?? 100 };
 }
-
-const inParallel = { allowParallelRequests: true } as const;
 
 await createVastWorker({
   host: '127.0.0.1',
   modelHealthcheckUrl: '/health',
+  updateFile: process.env.UPDATE_FILE ?? '',
   maxSessions: 2,
-  updateFile: process.env.UPDATE_FILE ?? '/.force_update',
   handlers: [
     {
-      ...{ route: '/parallel', ...inParallel, maxQueueTime: null, workloadCalculator: workload },
+      route: '/parallel',
+      allowParallelRequests: true,
+      maxQueueTime: null,
+      workloadCalculator,
       benchmark: { dataset: [{ workload: 100 }], runs: 2, concurrency: 2 },
     },
-    { route: '/limited', ...inParallel, maxQueueTime: 1, workloadCalculator: workload },
-    { route: '/serial', maxQueueTime: null, workloadCalculator: workload },
-    { route: '/serial-too', maxQueueTime: null, workloadCalculator: workload },
-    { route: '/serial-limited', maxQueueTime: 1, workloadCalculator: workload },
-    { route: '/parsed', ...inParallel, requestParser: parse, workloadCalculator: workload },
-    { route: '/odd-workload', ...inParallel, workloadCalculator: oddWorkload },
-    { route: '/no-workload', ...inParallel },
+    { route: '/limited', allowParallelRequests: true, maxQueueTime: 1, workloadCalculator },
+    { route: '/serial', maxQueueTime: null, workloadCalculator },
+    { route: '/serial-too', maxQueueTime: null, workloadCalculator },
+    { route: '/serial-limited', maxQueueTime: 1, workloadCalculator },
+    { route: '/parsed', allowParallelRequests: true, requestParser, workloadCalculator },
+    { route: '/odd-workload', allowParallelRequests: true, workloadCalculator: oddWorkload },
+    { route: '/no-workload', allowParallelRequests: true },
     {
-      ...{ route: '/generated', ...inParallel },
-      responseGenerator: (_request, answer): GeneratedAnswer => {
-        const model = answer.json() as Record<string, unknown>;
+      route: '/generated',
+      allowParallelRequests: true,
+      responseGenerator: (_request, answer) => {
+        const model = answer.json() as Payload;
         if ('explode' in model) throw new Error(String(model.explode));
         return { status: 202, headers: { 'x-generated': 'yes' }, body: { status: answer.status, model } };
       },
     },
     {
-      ...{ route: '/upload', ...inParallel },
+      route: '/upload',
+      allowParallelRequests: true,
       multipart: ({ text, note }) => ({
         file: { filename: 'note.txt', bytes: String(text), type: 'text/plain' },
         note: String(note),

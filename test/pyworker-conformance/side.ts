@@ -29,8 +29,7 @@ export function answered(answer: AnswerOrder, more: Readonly<Record<string, unkn
 /**
  * One of the two workers in one case: what it is sent, what reaches its model, and what it tells the engine.
  *
- * Which requests of the engine's and the model's books belong to the case is known by where the books stood when it
- * began, so cases run one after another. Each ends with a request that carries more load than any case: when the
+ * Which entries of the engine's books belong to the case is known by where the books stood when it began, so cases run one after another. Each ends with a request that carries more load than any case: when the
  * engine has heard of its end, it has heard of all that came before.
  */
 export class Side {
@@ -39,7 +38,7 @@ export class Side {
   readonly model: ModelServer;
   readonly sent: string[] = [];
   readonly #engine: Engine;
-  readonly #began: { readonly requests: number; readonly reports: number; readonly retired: number };
+  readonly #began: { readonly reports: number; readonly retired: number };
   readonly #receivedBefore: number;
   /** Session ids are drawn at random: what is shown, and compared as sent, has this in place of each. */
   readonly #sessionIds: string[] = [];
@@ -58,7 +57,8 @@ export class Side {
     this.#engine = order.engine;
     this.#index = order.firstIndex;
     const { reports, retired } = this.#book();
-    this.#began = { requests: this.model.requests.length, reports: reports.length, retired: retired.length };
+    this.model.forget();
+    this.#began = { reports: reports.length, retired: retired.length };
     this.#receivedBefore = reports.at(-1)?.num_requests_recieved ?? 0;
   }
 
@@ -114,11 +114,11 @@ export class Side {
 
   /** What reached the model in this case, once each request there was answered or given up. */
   async atModel(): Promise<ShownRequest[]> {
-    const requests = () => this.model.requests.slice(this.#began.requests);
-    const isSettled = () => requests().every(({ isAnswered, isCancelled }) => isAnswered || isCancelled);
+    const { requests } = this.model;
+    const isSettled = () => requests.every(({ isAnswered, isCancelled }) => isAnswered || isCancelled);
     await eventually('the model is done', isSettled, { withinMs: 3_000, everyMs: 10 }).catch(() => undefined);
-    const seen = requests().map((request) => this.#showRequest(request));
-    for (const { tag } of requests()) this.model.release(tag);
+    const seen = requests.map((request) => this.#showRequest(request));
+    for (const { tag } of requests) this.model.release(tag);
     return seen;
   }
 
@@ -268,7 +268,8 @@ export function json(value: unknown): string {
 function comparable(headers: Answer['headers']): Record<string, string> {
   const shown: Record<string, string> = {};
   for (const [name, value] of headers) {
-    if (NOT_COMPARED.has(name)) continue;
+    // To keep the connection is what HTTP/1.1 does unless told otherwise.
+    if (NOT_COMPARED.has(name) || (name === 'connection' && value === 'keep-alive')) continue;
     shown[name] = name in shown ? `${shown[name]} | ${value}` : value;
   }
   return shown;
