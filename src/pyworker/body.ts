@@ -60,7 +60,9 @@ export function textOf(bytes: Buffer, contentType: string | undefined): { text: 
     return { text: bytes.toString('utf8'), isUtf8: true };
   }
   try {
-    return { text: new TextDecoder(charset, { fatal: true }).decode(bytes), isUtf8: false };
+    // As Python spells it, and Node does not.
+    const label = charset.startsWith('latin') ? 'latin1' : charset;
+    return { text: new TextDecoder(label, { fatal: true }).decode(bytes), isUtf8: false };
   } catch {
     throw new BodyUnreadable();
   }

@@ -65,8 +65,9 @@ export class Forwarding implements ModelListener {
       this.#held = { status, headers, chunks: [] };
       return;
     }
-    response.writeHead(status, headersBack(headers));
-    response.flushHeaders();
+    response.writeHead(status, headersBack(status, headers));
+    // Of a stream the caller hears at once; of a whole answer head and body are one write.
+    if (headers['content-length'] === undefined) response.flushHeaders();
     response.on('drain', () => this.#call?.resume());
   }
 

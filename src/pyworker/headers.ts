@@ -13,8 +13,11 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
+/** Answers that have no body, and so no type. */
+const BODILESS = new Set([204, 304]);
+
 /** The model's headers for the caller, as `writeHead` takes them. */
-export function headersBack(headers: IncomingHttpHeaders): string[] {
+export function headersBack(status: number, headers: IncomingHttpHeaders): string[] {
   const named = new Set(
     String(headers.connection ?? '')
       .toLowerCase()
@@ -27,5 +30,8 @@ export function headersBack(headers: IncomingHttpHeaders): string[] {
     if (Array.isArray(value)) for (const one of value) kept.push(name, one);
     else kept.push(name, value);
   }
+  // The official client takes an answer without a type for a failure, and asks again for ever.
+  if (headers['content-type'] === undefined && !BODILESS.has(status))
+    kept.push('content-type', 'application/octet-stream');
   return kept;
 }

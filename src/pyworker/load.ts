@@ -111,6 +111,7 @@ export class Load {
   /** Refused before it was in hand. */
   reject({ requestIdx, workload }: { readonly requestIdx: number; readonly workload: number }): void {
     this.#rejLoad += workload;
+    this.#received += 1;
     const enteredQueueAtSec = this.#nowSec();
     this.#onRetired({
       requestIdx,

@@ -35,7 +35,7 @@ export function sessionRoutes(deps: SessionRoutesDeps): ReadonlyMap<string, Answ
     [
       '/session/end',
       about(deps, {
-        none: (response) => answerJson(response, 400, { error: 'session does not exist' }),
+        none: (response, id) => answerJson(response, 400, { error: `session with id ${id} not found` }),
         found: async (session, response) => {
           if (await sessions.close(session)) {
             answerJson(response, 200, { ended: true, removed_session: session.id });
@@ -77,7 +77,7 @@ async function create(
 function about(
   { sessions, reception }: SessionRoutesDeps,
   answers: {
-    none: (response: ServerResponse) => void;
+    none: (response: ServerResponse, id: string) => void;
     found: (session: Session, response: ServerResponse) => Promise<void>;
   },
 ): Answering {
@@ -95,7 +95,7 @@ function about(
       return;
     }
     const session = sessions.find(id);
-    if (session === null) answers.none(response);
+    if (session === null) answers.none(response, id);
     else if (!isOwner(session, proof)) answerJson(response, 401, { error: 'session_auth is not valid' });
     else await answers.found(session, response);
   };
