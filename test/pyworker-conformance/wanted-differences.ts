@@ -55,6 +55,9 @@ export const WANTED_DIFFERENCES: readonly WantedDifference[] = [
       'a signature that is too short',
       'a signature that is a number',
       'a signature that is null',
+      'an address that is a number',
+      'an address that is null',
+      'a bad signature on a serial route',
     ],
     why: 'who is not let in is no rejected work, and retires no index of somebody else',
     section: '9',
@@ -70,6 +73,7 @@ export const WANTED_DIFFERENCES: readonly WantedDifference[] = [
     cases: [
       'two requests at once with one request number',
       'a hundred and twenty at once all get their answer',
+      'the same auth data twice',
     ],
     why: 'requests with one number are still so many',
     section: '9',
@@ -170,6 +174,56 @@ export const WANTED_DIFFERENCES: readonly WantedDifference[] = [
     cases: ['a form is sent to the model'],
     why: 'the members of a form in the order of RFC 7578, texts without a type of their own',
     section: '3.7',
+  },
+  {
+    at: /^seen\.framing$/,
+    cases: ['an empty 200 without a content type', 'a body without a content type'],
+    values: { official: 'chunked', ours: 'length' },
+    why: 'the length that the model told is passed on',
+    section: '3.7',
+  },
+  {
+    at: /^seen\.headers\.content-type$/,
+    cases: ['a redirect that keeps the method'],
+    why: 'an answer that may have a body has a type: the official client takes one without for a failure',
+    section: '5.6',
+  },
+  {
+    at: /^engine\.retired\.\d\.started$/,
+    cases: ['the third session of two'],
+    why: 'what was refused was never begun, as with every other request',
+    section: '2.2',
+  },
+  {
+    at: /^(seen\.(status|headers\.content-type|body)|engine\.(newLoad|servedLoad|received|retired.*)|model.*)$/,
+    cases: ['a request number that is text', 'a request number that is null'],
+    why: 'nothing here goes by the request number: whoever is signed is served',
+    section: '3.3',
+  },
+  {
+    at: /^(seen\.(status|headers.*|body)|engine\..*)$/,
+    cases: [
+      'a bad signature and a request parser that refuses',
+      'a bad signature and a request parser that raises',
+    ],
+    why: 'nobody’s code is run on what the engine has not signed',
+    section: '9',
+  },
+  {
+    at: /^seen\.(status|headers\.content-type|body|framing)$/,
+    cases: ['GET /health', 'GET /metrics'],
+    why: 'a worker tells how it is to whoever asks',
+    section: '3.8',
+  },
+  {
+    at: /^seen\.(status|body)$/,
+    cases: [
+      'an update with the bare token',
+      'an update of a worker that has no token',
+      'an update of a worker that has no token, with an empty one',
+    ],
+    why: 'an update is for whoever has the token, and for nobody where there is none',
+    section: '9',
   },
 ];
 
