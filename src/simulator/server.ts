@@ -16,6 +16,10 @@ import type { Call } from './fault-kinds.ts';
 import { type Outcome, processCall, quotaReset } from './pipeline.ts';
 import type { RequestEntry } from './request-log.ts';
 import { findRoute } from './routing.ts';
+import { endpointRoutes } from './serverless/endpoint-routes.ts';
+import { engineRoutes } from './serverless/engine-routes.ts';
+import { templateRoutes } from './serverless/template-routes.ts';
+import { workergroupRoutes } from './serverless/workergroup-routes.ts';
 import type { World } from './world.ts';
 
 /** The world may be replaced (reset) while the server stays. */
@@ -27,6 +31,10 @@ const ROUTES: readonly Route[] = [
   ...logRoutes,
   ...resourceRoutes,
   ...billingRoutes,
+  ...templateRoutes,
+  ...endpointRoutes,
+  ...workergroupRoutes,
+  ...engineRoutes,
   // Last, since `/instances/:id` would also take `/instances/filters`.
   ...instanceRoutes.filter(({ path }) => !path.endsWith('instances/:id')),
   ...listRoutes.filter(({ path }) => !path.endsWith('instances/:id')),
@@ -88,7 +96,7 @@ async function serveMarket(stage: Stage, incoming: Incoming): Promise<void> {
   const shape: Shape = { params: found?.params ?? {}, query, body: body ?? {} };
   const call = found === null ? null : resolve(found.route.call, shape);
   const entry = world.requests.open({ at: arrivedAt, method, path, call });
-  const identity = identify(world, incoming);
+  const identity = found?.route.opensItself ? nobody(world) : identify(world, incoming);
   const early = 'status' in identity ? identity : refuseEarly(found !== null, body !== null, incoming);
   if (found === null || 'status' in identity || early !== null) {
     const answer = early ?? refusal(404, 'not_found', 'not found');
@@ -99,7 +107,9 @@ async function serveMarket(stage: Stage, incoming: Incoming): Promise<void> {
   if (barred !== null) return finish(world, entry, response, { kind: 'answer', answer: barred });
   const limited = limit(world, route, shape, { identity, incoming, at: arrivedAt });
   if (limited !== null) return finish(world, entry, response, limited);
-  const exchange = { world, ...identity, ...shape, arrivedAt, changes: [], baseUrl: stage.baseUrl };
+  const { baseUrl } = stage;
+  const key = keyOf(incoming);
+  const exchange = { world, ...identity, ...shape, arrivedAt, changes: [], baseUrl, key };
   const { outcome, fault, created } = await processCall(route, exchange, call, () => response.destroyed);
   entry.fault = fault;
   if (created?.reply === 'sent' && response.destroyed) created.reply = 'lost';
@@ -123,6 +133,11 @@ function identify(world: World, incoming: Incoming): Identity | Answer {
   if (ownInstance !== null) return { account: world.accounts.getById(ownInstance.accountId), ownInstance };
   const account = world.contracts.isInstanceKey(key) ? null : world.accounts.find(key, world.now());
   return account === null ? refusal(404, 'auth_error', 'Invalid user key') : { account, ownInstance: null };
+}
+
+/** For calls that look at credentials themselves; nothing they do is the account's. */
+function nobody(world: World): Identity {
+  return { account: world.accounts.main, ownInstance: null };
 }
 
 function keyOf({ request, query }: Incoming): string | null {
@@ -172,9 +187,10 @@ function isQuota({ status, body }: Answer): boolean {
 }
 
 /** The official client takes no other spelling of this header. */
-function sendJson(response: ServerResponse, { status, body }: Answer): void {
+function sendJson(response: ServerResponse, { status, body, type }: Answer): void {
   if (response.destroyed || response.headersSent) return;
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  if (type !== undefined) response.writeHead(status, { 'content-type': type }).end(String(body));
+  else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
 async function fireReplied(world: World, call: Call, response: ServerResponse): Promise<void> {

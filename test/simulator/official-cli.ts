@@ -41,8 +41,9 @@ export async function anOfficialCli(url: string, key: string) {
     HOME: home,
     XDG_CONFIG_HOME: join(home, 'config'),
     XDG_CACHE_HOME: join(home, 'cache'),
-    // Asked at import, before any flag is read.
-    VAST_URL: url,
+    // Asked at import, before any flag is read. It and --url must differ as texts: where they are the same, calls
+    // of the serverless engine go to the real one.
+    VAST_URL: url.replace('http:', 'HTTP:'),
     VASTAI_NO_UPDATE_CHECK: '1',
     COLUMNS: '200',
   };

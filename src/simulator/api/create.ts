@@ -19,7 +19,7 @@ export const createRoutes: readonly Route[] = [
     call: 'create',
     limit: 'create',
     scope: 'api.asks.create',
-    handle: (exchange) => rent(exchange, Number(exchange.params.id)),
+    handle: (exchange) => rentOffer(exchange, Number(exchange.params.id)),
   },
   {
     method: 'POST',
@@ -39,8 +39,11 @@ export const createRoutes: readonly Route[] = [
   },
 ];
 
+/** What renting needs to know of a call, or of the engine that rents for an endpoint. */
+export type RentOrder = Pick<Exchange, 'world' | 'account' | 'body' | 'arrivedAt' | 'changes'>;
+
 /** Rents one offer: a contract exists, and bills, from here on. */
-function rent(exchange: Exchange, offerId: number): Answer {
+export function rentOffer(exchange: RentOrder, offerId: number): Answer {
   const { world, account, body } = exchange;
   const order = parseOrder(body);
   if ('error' in order) return refused(order);
@@ -68,7 +71,7 @@ function rent(exchange: Exchange, offerId: number): Answer {
 }
 
 function openContract(
-  exchange: Exchange,
+  exchange: RentOrder,
   order: ContractOrder,
   slice: Slice,
   machine: Machine,
@@ -134,7 +137,7 @@ function priceOf(order: ContractOrder, slice: Slice, faults: readonly Applied<Ma
 }
 
 /** Lists and reads lag behind a create by a moment, by far longer, or for ever. */
-function listedAt(exchange: Exchange, id: number, now: number): number | null {
+function listedAt(exchange: RentOrder, id: number, now: number): number | null {
   const { seed, timeScale } = exchange.world.settings;
   if (changeOf(exchange, 'never-listed') !== null) return null;
   const late = changeOf(exchange, 'listed-late');
@@ -155,7 +158,7 @@ function rentMany(exchange: Exchange): Answer {
   }
   const results = ids.map((id: unknown) => ({
     ask_id: Number(id),
-    ...(rent(exchange, Number(id)).body as object),
+    ...(rentOffer(exchange, Number(id)).body as object),
   }));
   const contracts = results.flatMap((result) => ('new_contract' in result ? [result.new_contract] : []));
   return success({ success: contracts.length > 0, results, new_contracts: contracts });
@@ -170,7 +173,7 @@ function launch(exchange: Exchange): Answer {
     const [offer] = searchOffers(world, { allocated_storage: storage, rented: { eq: false }, ...q });
     if (offer === undefined)
       return refusal(404, 'invalid_args', 'error 404/3702: invalid_args no matching offer found');
-    return rent(exchange, Number(offer.id));
+    return rentOffer(exchange, Number(offer.id));
   } catch (error) {
     if (error instanceof QueryError) return refusal(400, error.code, error.message);
     throw error;
