@@ -16,6 +16,7 @@ import type { Call } from './fault-kinds.ts';
 import { type Outcome, processCall, quotaReset } from './pipeline.ts';
 import type { RequestEntry } from './request-log.ts';
 import { findRoute } from './routing.ts';
+import { certificateAnswer } from './serverless/certificate-routes.ts';
 import { endpointRoutes } from './serverless/endpoint-routes.ts';
 import { engineRoutes } from './serverless/engine-routes.ts';
 import { templateRoutes } from './serverless/template-routes.ts';
@@ -46,7 +47,7 @@ export function makeServer(stage: Stage): Server {
   const server = createServer((request, response) => {
     serve(stage, request, response).catch((error: unknown) => {
       process.stderr.write(`simulator: ${error instanceof Error ? error.stack : String(error)}\n`);
-      sendJson(response, {
+      send(response, {
         status: 500,
         body: { success: false, error: 'server_error', msg: 'Something went wrong on the server' },
       });
@@ -70,6 +71,8 @@ async function serve(stage: Stage, request: IncomingMessage, response: ServerRes
   };
   if (path.startsWith('/_sim/')) return serveControl(stage, incoming);
   if (path.startsWith('/_objects/')) return serveObject(stage, incoming);
+  const certificate = await certificateAnswer(stage.world, incoming);
+  if (certificate !== undefined) return send(response, certificate);
   await serveMarket(stage, incoming);
 }
 
@@ -177,7 +180,7 @@ function finish(world: World, entry: RequestEntry, response: ServerResponse, out
   } else {
     entry.status = outcome.answer.status;
     if (isQuota(outcome.answer)) response.setHeader('X-RateLimit-Reset', quotaReset(world));
-    sendJson(response, outcome.answer);
+    send(response, outcome.answer);
   }
   world.requests.done(entry);
 }
@@ -186,8 +189,8 @@ function isQuota({ status, body }: Answer): boolean {
   return status === 429 && (body as { error?: string }).error === 'search_quota_exceeded';
 }
 
-/** The official client takes no other spelling of this header. */
-function sendJson(response: ServerResponse, { status, body, type }: Answer): void {
+/** The official client takes no other spelling of the type of JSON. */
+function send(response: ServerResponse, { status, body, type }: Answer): void {
   if (response.destroyed || response.headersSent) return;
   if (type !== undefined) response.writeHead(status, { 'content-type': type }).end(String(body));
   else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -213,13 +216,12 @@ function serveObject(stage: Stage, { path, response }: Incoming): void {
 async function serveControl(stage: Stage, incoming: Incoming): Promise<void> {
   const { request, response, method, path, query } = incoming;
   if (!isLoopback(request)) {
-    return sendJson(response, { status: 403, body: { error: 'control is for this machine only' } });
+    return send(response, { status: 403, body: { error: 'control is for this machine only' } });
   }
   const body = parseBody(incoming.text);
-  if (body === null)
-    return sendJson(response, { status: 400, body: { error: 'the body is not a JSON object' } });
+  if (body === null) return send(response, { status: 400, body: { error: 'the body is not a JSON object' } });
   const reset = () => stage.reset();
-  sendJson(response, await controlAnswer({ world: stage.world, method, path, query, body, reset }));
+  send(response, await controlAnswer({ world: stage.world, method, path, query, body, reset }));
 }
 
 /** From this machine, and not through a page of some other site that names itself (DNS rebinding). */

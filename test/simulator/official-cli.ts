@@ -10,7 +10,8 @@ const run = promisify(execFile);
 const VERSION = '1.9.1';
 /** Kept between runs: making it takes half a minute. */
 const ENVIRONMENT = fileURLToPath(new URL(`../../.leash/test/vastai-${VERSION}-venv`, import.meta.url));
-const PYTHON = join(ENVIRONMENT, 'bin', 'python');
+/** Its interpreter; what was installed has a client in Python too. */
+export const PYTHON = join(ENVIRONMENT, 'bin', 'python');
 
 /** Vast.ai's own command line, as published, in a Python environment of its own. */
 export async function installOfficialCli(): Promise<void> {

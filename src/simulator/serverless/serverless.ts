@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Contract } from '../contract.ts';
+import { type AuthorityState, CertificateAuthority } from './authority.ts';
 import { Demand } from './demand.ts';
 import { type Endpoint, Endpoints } from './endpoints.ts';
 import { EngineLogs } from './engine-logs.ts';
@@ -16,6 +17,7 @@ export type ServerlessState = {
   readonly groups: readonly Workergroup[];
   readonly workers: readonly WorkerRecord[];
   readonly privateKeyPem: string | null;
+  readonly authority: AuthorityState | null;
 };
 
 /** How long the engine bears with a worker before it gives it up, wall-clock seconds. */
@@ -51,6 +53,7 @@ export class Serverless {
   readonly groups: Workergroups;
   readonly workers: Workers;
   readonly signer: Signer;
+  readonly authority: CertificateAuthority;
   readonly ledger = new Ledger();
   readonly demand = new Demand();
   readonly logs: EngineLogs;
@@ -70,6 +73,7 @@ export class Serverless {
     this.groups = new Workergroups(state?.groups);
     this.workers = new Workers(state?.workers);
     this.signer = new Signer(state?.privateKeyPem);
+    this.authority = new CertificateAuthority(state?.authority);
     this.logs = new EngineLogs(clock);
   }
 
@@ -80,6 +84,7 @@ export class Serverless {
       groups: this.groups.all(),
       workers: this.workers.records(),
       privateKeyPem: this.signer.privateKeyPem(),
+      authority: this.authority.state(),
     };
   }
 

@@ -156,7 +156,11 @@ test('endpoints, workers and the signing key outlive a restart', async () => {
     await using again = await aMarket({ stateFile, port: Number(port) });
     expect(again.serverless().workers).toMatchObject([{ id: worker.id, last_report: null }]);
     // A kept connection to the first one fails once.
-    const status = () => worker.report().then((answer) => answer.status, () => 0);
+    const status = () =>
+      worker.report().then(
+        (answer) => answer.status,
+        () => 0,
+      );
     await expect.poll(status, SOON).toBe(200);
     expect((await endpoint.route()).signature).toBe(signature);
   } finally {
