@@ -15,6 +15,7 @@ import { logsCommand } from './logs.ts';
 import { machinesCommand } from './machines.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
+import { pyworkerCommand } from './pyworker.ts';
 import { reapCommand } from './reap.ts';
 import { scheduleCommand } from './schedule.ts';
 import { sessionsCommand } from './sessions.ts';
@@ -46,6 +47,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     costsCommand(),
     keysCommand(),
     machinesCommand(),
+    pyworkerCommand(),
     reapCommand(),
     doctorCommand(version()),
     completionCommand(),

@@ -46,7 +46,7 @@ function listTemplates({ world, account, query }: Exchange): Answer {
   const filters = parseFilters(recordOf(jsonParameter(query, 'select_filters')), 'select_filters.');
   const columns = jsonParameter(query, 'select_cols');
   const rows = world.serverless.templates
-    .ofAccount(account.id)
+    .visibleTo(account.id)
     .map((template): Record<string, unknown> => templateRow(template))
     .filter((row) => filters.every((filter) => meets(row[filter.field], filter)));
   return success({

@@ -45,9 +45,11 @@ export class Templates {
     return this.#versions;
   }
 
-  /** Those of the account, newest version only. */
-  ofAccount(accountId: number): Template[] {
-    return this.#versions.filter((one) => one.accountId === accountId && one.isCurrent);
+  /** Those of the account, and what others have made public; newest version only. */
+  visibleTo(accountId: number): Template[] {
+    return this.#versions.filter(
+      (one) => one.isCurrent && (one.accountId === accountId || one.fields.private === false),
+    );
   }
 
   /** By hash, in whatever version; or by id, in its newest. */

@@ -137,7 +137,6 @@ function rowOf({ world }: Exchange, group: Workergroup) {
     endpoint_name: endpoint?.settings.endpoint_name ?? null,
     template_hash: settings.templateHash,
     template_id: template?.id ?? null,
-    search_params: settings.searchParams,
     search_query: parseSearchParams(settings.searchParams),
     launch_args: settings.launchArgs,
     gpu_ram: settings.gpuRamGb,
