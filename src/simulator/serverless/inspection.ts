@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { World } from '../world.ts';
 import { statusOf } from './serverless.ts';
-import type { Worker } from './workers.ts';
+import type { Report, Worker } from './workers.ts';
 
 /** All that the engine knows, for tests and people: `GET /_sim/serverless`. No keys and no tokens. */
 export function serverlessRecords(world: World) {
@@ -29,13 +29,16 @@ export type ServerlessRecords = ReturnType<typeof serverlessRecords>;
 function workerRecord(world: World, worker: Worker) {
   const { serverless, scaling } = world;
   const { token: _, report, ...known } = worker;
-  const { mtoken: __, ...reported } = report ?? { mtoken: '' };
   return {
     ...known,
     status: statusOf(worker, scaling.contractOf(worker), serverless.isSilent(worker)),
     expected_wait_seconds: serverless.waitSeconds(worker),
-    last_report: report === null ? null : reported,
+    last_report: report === null ? null : withoutToken(report),
   };
+}
+
+function withoutToken({ mtoken: _, ...rest }: Report): Omit<Report, 'mtoken'> {
+  return rest;
 }
 
 /** A worker that somebody runs beside the market, for a workergroup of it. */
