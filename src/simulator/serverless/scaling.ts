@@ -77,7 +77,7 @@ export class Scaling {
       isOver(worker.startedAt, serverless.patience.loadingSeconds, now)
     ) {
       this.#giveUp(worker, `not ready after ${serverless.patience.loadingSeconds} s`);
-    } else if (worker.loadedAt !== null) this.#failures.delete(worker.groupId);
+    } else if (serverless.isReady(worker)) this.#failures.delete(worker.groupId);
   }
 
   #scale(endpoint: Endpoint): void {
