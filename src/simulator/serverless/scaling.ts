@@ -195,15 +195,15 @@ export class Scaling {
 
   /** Each failure in a row doubles the wait: a template that cannot work must not rent machine after machine. */
   #noteFailure(groupId: number): void {
+    const { retrySeconds } = this.#world.serverless.patience;
     const count = (this.#failures.get(groupId)?.count ?? 0) + 1;
-    const waitSeconds = Math.min(RETRY_SECONDS * 2 ** (count - 1), RETRY_SECONDS_MAX);
+    const waitSeconds = Math.min(retrySeconds * 2 ** (count - 1), RETRY_SECONDS_MAX);
     this.#failures.set(groupId, { count, retryAt: this.#world.now() + waitSeconds });
   }
 }
 
 const LEAST_DISK_GB = 8;
 const TARGET_QUEUE_SECONDS = 10;
-const RETRY_SECONDS = 2;
 const RETRY_SECONDS_MAX = 300;
 
 function isOver(since: number | null, seconds: number, now: number): boolean {

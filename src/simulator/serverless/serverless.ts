@@ -28,6 +28,8 @@ export type Patience = {
   readonly loadingSeconds: number;
   /** Without work, before one too many is given back. */
   readonly idleSeconds: number;
+  /** After a first failure, before another is rented; doubled with each in a row. */
+  readonly retrySeconds: number;
 };
 
 export const PATIENCE: Patience = {
@@ -36,6 +38,7 @@ export const PATIENCE: Patience = {
   // What users of the real one report.
   loadingSeconds: 790,
   idleSeconds: 60,
+  retrySeconds: 2,
 };
 
 export type RouteOrder = { readonly cost: number; readonly idx: number; readonly replaySeconds: number };

@@ -108,7 +108,7 @@ test('an endpoint at zero rents for the first request, up to its limit, and is b
 test('a worker whose container ends, and one that stays errored, are replaced; each failure waits longer', async () => {
   const says: Record<string, unknown> = {};
   const { backend, started } = aPlayedBackend(says);
-  await using market = await aMarket({ backend, patience: { erroredSeconds: 0.3 } });
+  await using market = await aMarket({ backend, patience: { erroredSeconds: 0.3, retrySeconds: 0.5 } });
   const endpoint = await anEndpoint(market, { cold_workers: 1, max_workers: 1 });
   await expect.poll(() => statuses(market), SOON).toEqual(['idle']);
   const first = market.serverless().workers[0]?.id;
