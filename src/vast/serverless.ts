@@ -1,3 +1,4 @@
+import { quoteOf } from './answer.ts';
 import {
   type Caller,
   type CallOptions,
@@ -151,7 +152,7 @@ function readRows<Row>(
   return callUntilAnswered(caller, call, request, options, (answer) => {
     const json = readJson(answer, request.tried);
     const said = textOf(json, 'error_msg');
-    if (said !== '') throw unexpectedShape(request.tried, said);
+    if (said !== '') throw unexpectedShape(request.tried, quoteOf(said, answer));
     const rows: unknown = Array.isArray(json) ? json : memberOf(json, rowsKey);
     if (!Array.isArray(rows)) throw unexpectedShape(request.tried, `${rowsKey} is no list`);
     return rows.map(toRow).filter((row) => row !== null);

@@ -48,10 +48,9 @@ export function planEndpoint({ endpoint: spec }: Deployment, { endpoint: found }
   const step = { thing: 'endpoints', subject: `endpoint ${spec.name}` } as const;
   if (found === null)
     return { ...step, action: 'create', changes: [], request: endpointRequests.create(spec) };
-  const changes = changesBetween({ ...found }, { ...spec, state: 'active' }).filter(
-    // Null: it is left as it is.
-    ({ to }) => to !== 'null',
-  );
+  // What is null is left as it is.
+  const said = Object.entries(spec).filter(([, value]) => value !== null);
+  const changes = changesBetween(found, { ...Object.fromEntries(said), state: 'active' });
   return changes.length === 0
     ? { ...step, action: 'keep', changes, request: null }
     : { ...step, action: 'update', changes, request: endpointRequests.update(found.endpointId, spec) };

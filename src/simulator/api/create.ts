@@ -8,6 +8,7 @@ import type { Machine } from '../machine.ts';
 import type { Slice } from '../market.ts';
 import { QueryError } from '../query.ts';
 import { seededRandom } from '../random.ts';
+import { orderOf } from '../serverless/templates.ts';
 import { type Answer, changeOf, type Exchange, type Route, refusal, success } from './exchange.ts';
 import { type OrderProblem, parseOrder } from './order.ts';
 import { searchOffers } from './search.ts';
@@ -44,7 +45,8 @@ export type RentOrder = Pick<Exchange, 'world' | 'account' | 'body' | 'arrivedAt
 
 /** Rents one offer: a contract exists, and bills, from here on. */
 export function rentOffer(exchange: RentOrder, offerId: number): Answer {
-  const { world, account, body } = exchange;
+  const { world, account } = exchange;
+  const body = withTemplate(exchange);
   const order = parseOrder(body);
   if ('error' in order) return refused(order);
   if (world.cashier.creditUsd(account, world.now()) <= 0) return lacksCredit();
@@ -68,6 +70,19 @@ export function rentOffer(exchange: RentOrder, offerId: number): Answer {
     ...success({ new_contract: contract.id, instance_api_key: contract.key, ask_id: offerId }),
     created: contract,
   };
+}
+
+/** What the call leaves out is the template's, where it names one of the account's. */
+function withTemplate({ world, account, body }: RentOrder): RentOrder['body'] {
+  const { template_hash_id: hash, template_id: id } = body;
+  const template = hash || id ? world.serverless.templates.find(account.id, { hash, id }) : null;
+  if (template === null) return body;
+  const said = Object.entries(body).filter(([, value]) => value !== null && !isEmptyObject(value));
+  return { ...orderOf(template), ...Object.fromEntries(said) };
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 function openContract(

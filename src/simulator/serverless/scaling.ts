@@ -5,7 +5,7 @@ import { QueryError } from '../query.ts';
 import type { World } from '../world.ts';
 import type { Endpoint } from './endpoints.ts';
 import { parseSearchParams } from './search-params.ts';
-import type { Template } from './templates.ts';
+import { orderOf, type Template } from './templates.ts';
 import type { Workergroup } from './workergroups.ts';
 import { newToken, type Worker } from './workers.ts';
 
@@ -139,13 +139,15 @@ export class Scaling {
     if (template === null) return `there is no template ${group.settings.templateHash}`;
     const account = accounts.getById(group.accountId);
     const token = newToken();
-    const body = this.#orderOf(template, token);
+    const order = orderOf(template);
+    const given = `-e REPORT_ADDR=${this.#engineUrl()} -e MASTER_TOKEN=${token}`;
+    const body = { ...order, env: `${order.env} ${given}` };
     try {
       const [offer] = searchOffers(this.#world, queryOf(group, template, body.disk));
       if (offer === undefined) return 'no offer meets its search';
       const now = this.#world.now();
-      const order = { world: this.#world, account, body, arrivedAt: now, changes: [] };
-      const { body: answer, created } = rentOffer(order, Number(offer.id));
+      const call = { world: this.#world, account, body, arrivedAt: now, changes: [] };
+      const { body: answer, created } = rentOffer(call, Number(offer.id));
       if (created === undefined) return `cannot rent: ${(answer as { msg?: string }).msg}`;
       serverless.workers.expect({ id: created.id, groupId: group.id, isRented: true, now, token });
       return created.id;
@@ -153,18 +155,6 @@ export class Scaling {
       if (error instanceof QueryError) return error.message;
       throw error;
     }
-  }
-
-  #orderOf({ fields, hash }: Template, token: string) {
-    const given = `-e REPORT_ADDR=${this.#engineUrl()} -e MASTER_TOKEN=${token}`;
-    return {
-      image: fields.tag ? `${fields.image}:${fields.tag}` : fields.image,
-      disk: Math.max(fields.recommended_disk_space ?? 0, LEAST_DISK_GB),
-      env: `${fields.env ?? ''} ${given}`,
-      onstart: fields.onstart,
-      runtype: fields.runtype ?? 'ssh',
-      template_hash_id: hash,
-    };
   }
 
   #giveBackIdle(endpoint: Endpoint, workers: readonly Worker[], count: number): void {
@@ -202,7 +192,6 @@ export class Scaling {
   }
 }
 
-const LEAST_DISK_GB = 8;
 const TARGET_QUEUE_SECONDS = 10;
 const RETRY_SECONDS_MAX = 300;
 

@@ -93,6 +93,20 @@ function hashOf(fields: TemplateFields): string {
   return createHash('md5').update(JSON.stringify(sorted)).digest('hex');
 }
 
+/** What a create call says that rents a machine to run a template. */
+export function orderOf({ fields, hash }: Template) {
+  return {
+    image: fields.tag ? `${fields.image}:${fields.tag}` : fields.image,
+    disk: Math.max(fields.recommended_disk_space ?? 0, LEAST_DISK_GB),
+    env: fields.env ?? '',
+    onstart: fields.onstart,
+    runtype: fields.runtype ?? 'ssh',
+    template_hash_id: hash,
+  };
+}
+
+const LEAST_DISK_GB = 8;
+
 export function templateRow(template: Template) {
   const { extra_filters, ...fields } = template.fields;
   return {

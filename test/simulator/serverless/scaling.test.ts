@@ -159,3 +159,22 @@ test('a group whose search finds nothing says so in the log, and rents nothing',
   await expect.poll(() => endpoint.logs(), SOON).toContain('no offer meets its search');
   expect(market.serverless().workers.map(({ id }) => id)).toEqual(worker === undefined ? [] : [worker]);
 });
+
+test('an instance created from a template by hand runs what the template says, but for what the call says', async () => {
+  const { backend, started } = aPlayedBackend();
+  await using market = await aMarket({ backend });
+  await anEndpoint(market, { cold_workers: 0 });
+  const renter = aRenter(market.url, market.key);
+  const [{ hash_id }] = (await renter.call('GET', '/api/v0/template/')).json.templates;
+  const [offer] = await renter.search({ order: [['dph_total', 'asc']] });
+  const order = { template_hash_id: hash_id, image: null, disk: 40, onstart: null, env: {} };
+  const { json } = await renter.call('PUT', `/api/v0/asks/${offer.id}/`, order);
+  await expect.poll(() => started.map((one) => one.order.instanceId), SOON).toEqual([json.new_contract]);
+  expect(started[0]?.order).toMatchObject({
+    image: 'worker:1',
+    onstart: 'run',
+    environment: { GREETING: 'good day', WORKER_PORT: '3000' },
+  });
+  expect(started[0]?.order.environment).not.toHaveProperty('MASTER_TOKEN');
+  expect((await renter.show(json.new_contract)).disk_space).toBe(40);
+});
