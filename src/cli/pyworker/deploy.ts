@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { MarketError } from '../../vast/client.ts';
+import type { ServerlessThing, VastRequest } from '../../vast/serverless.ts';
 import { printJson, printLines } from '../call-options.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import {
@@ -90,26 +93,59 @@ async function carryOut(
     const step = plan(deployment, found);
     steps.push(step);
     if (!options.isJson) printLines(stepLines(step));
-    if (step.request === null) continue;
-    await bringAbout(market, deployment, step);
-    found = await findDeployed(market, deployment);
+    const { request } = step;
+    if (request !== null) found = await bringAbout(market, deployment, { ...step, request });
   }
   if (options.isJson) printJson({ dry_run: false, ...answerOf(found), steps: steps.map(stepAnswer) });
   else printLines(nextLines(market, deployment, steps));
 }
 
-/** A create whose answer is lost may have come about: it is looked for before anything is said. */
-async function bringAbout(market: Market, deployment: Deployment, step: Step): Promise<void> {
-  if (step.request === null) return;
-  if (step.action === 'update') return market.serverless.send(step.thing, step.request);
-  try {
-    await market.serverless.sendOnce(step.thing, step.request);
-  } catch (error) {
-    const found = await findDeployed(market, deployment).catch(() => null);
-    if (found === null || found[FOUND_AS[step.thing]] === null) throw error;
+/**
+ * Sends what a step asks for; what is there then. A create whose answer is lost may have come about, so it is looked
+ * for before anything is said.
+ */
+async function bringAbout(
+  market: Market,
+  deployment: Deployment,
+  { thing, subject, action, request }: Step & { readonly request: VastRequest },
+): Promise<Found> {
+  if (action === 'update') {
+    await market.serverless.send(thing, request);
+    return findDeployed(market, deployment);
+  }
+  const failure = await market.serverless.sendOnce(thing, request).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  if (failure instanceof MarketError && failure.kind !== 'refused' && failure.kind !== 'auth') {
+    const found = await findListed(market, deployment, thing);
+    if (found === null) throw failure;
+    return found;
+  }
+  if (failure !== null) throw failure;
+  const found = await findListed(market, deployment, thing);
+  if (found !== null) return found;
+  throw new CommandError(
+    EXIT.failed,
+    `The ${subject} was created, but is not listed yet: run the same command in a minute, and not before, or there will be two.`,
+  );
+}
+
+/** What is there once it shows what was just made: lists may lag behind. Null when it does not for a while. */
+async function findListed(
+  market: Market,
+  deployment: Deployment,
+  thing: ServerlessThing,
+): Promise<Found | null> {
+  for (const untilMs = Date.now() + LISTED_MS; ; await pause(LOOK_MS)) {
+    const found = await findDeployed(market, deployment);
+    if (found[FOUND_AS[thing]] !== null) return found;
+    if (Date.now() > untilMs) return null;
   }
 }
 
+const LISTED_MS = 10_000;
+const LOOK_MS = 1_000;
 const FOUND_AS = { templates: 'template', endpoints: 'endpoint', workergroups: 'workergroup' } as const;
 
 const DONE = { create: 'created', update: 'changed', keep: 'as it should be' } as const;

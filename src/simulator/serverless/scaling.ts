@@ -55,29 +55,32 @@ export class Scaling {
 
   #look(worker: Worker): void {
     const { serverless } = this.#world;
-    const now = this.#world.now();
     const contract = this.contractOf(worker);
     if (worker.isRented && (contract === null || contract.destroyAcceptedAt !== null)) {
       serverless.dismiss(worker, 'its instance was destroyed');
       return;
     }
-    if (contract?.actual === 'exited' && contract.intended === 'running') {
-      this.#giveUp(worker, 'its container ended');
-    } else if (contract !== null && contract.actual !== 'running') {
+    const trouble = this.#troubleOf(worker, contract);
+    if (trouble !== null) this.#giveUp(worker, trouble);
+    else if (contract !== null && contract.actual !== 'running') {
       // What was reported before a stop no longer holds.
       worker.report = null;
       worker.reportedAt = null;
-    } else if (serverless.isSilent(worker)) {
-      this.#giveUp(worker, `no report for ${serverless.patience.silentSeconds} s`);
-    } else if (isOver(worker.erroredSince, serverless.patience.erroredSeconds, now)) {
-      if (worker.isRented) this.#giveUp(worker, `errored: ${worker.report?.error_msg}`);
-    } else if (
-      worker.isRented &&
-      worker.loadedAt === null &&
-      isOver(worker.startedAt, serverless.patience.loadingSeconds, now)
-    ) {
-      this.#giveUp(worker, `not ready after ${serverless.patience.loadingSeconds} s`);
     } else if (serverless.isReady(worker)) this.#failures.delete(worker.groupId);
+  }
+
+  /** Why a worker is no good, if so. One that somebody runs beside the market may take its time, but must report. */
+  #troubleOf(worker: Worker, contract: Contract | null): string | null {
+    const { serverless } = this.#world;
+    const { silentSeconds, erroredSeconds, loadingSeconds } = serverless.patience;
+    const now = this.#world.now();
+    if (contract?.actual === 'exited' && contract.intended === 'running') return 'its container ended';
+    if (contract !== null && contract.actual !== 'running') return null;
+    if (serverless.isSilent(worker)) return `no report for ${silentSeconds} s`;
+    if (contract === null) return null;
+    if (isOver(worker.erroredSince, erroredSeconds, now)) return `errored: ${worker.report?.error_msg}`;
+    const isLate = worker.loadedAt === null && isOver(worker.startedAt, loadingSeconds, now);
+    return isLate ? `not ready after ${loadingSeconds} s` : null;
   }
 
   #scale(endpoint: Endpoint): void {
@@ -163,7 +166,9 @@ export class Scaling {
     const seconds = Math.max(this.#world.serverless.patience.idleSeconds, inactivity_timeout ?? 0);
     const now = this.#world.now();
     const idle = workers
-      .filter(({ isRented, idleSince }) => isRented && isOver(idleSince, seconds, now))
+      .filter(({ isRented }) => isRented)
+      // One that has not reported yet has done nothing since it was rented.
+      .filter((worker) => isOver(worker.report === null ? worker.startedAt : worker.idleSince, seconds, now))
       .sort((a, b) => b.startedAt - a.startedAt);
     for (const worker of idle.slice(0, count)) this.#giveBack(worker, 'no longer needed');
   }
