@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { CommandError, EXIT } from './exit-code.ts';
+import type { DeployOptions } from './pyworker/deploy.ts';
 
 /** `leash pyworker`: workers of Vast Serverless, deployed from a file. */
 export function pyworkerCommand(): Command {
@@ -29,13 +30,12 @@ function deployCommand(): Command {
       addVariable,
       {},
     )
+    .option('--image <image>', 'the image, instead of the file’s')
     .addHelpText('after', DEPLOY_HELP)
-    .action(
-      async (file: string, options: { dryRun: boolean; env: Record<string, string> }, command: Command) => {
-        const { deploy } = await import('./pyworker/deploy.ts');
-        process.exitCode = await deploy(file, { ...options, isJson: isJson(command) });
-      },
-    );
+    .action(async (file: string, options: Omit<DeployOptions, 'isJson'>, command: Command) => {
+      const { deploy } = await import('./pyworker/deploy.ts');
+      process.exitCode = await deploy(file, { ...options, isJson: isJson(command) });
+    });
 }
 
 const DEPLOY_HELP = `

@@ -1,7 +1,12 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readDeployment } from '../../src/cli/pyworker/deployment.ts';
 import type { Simulator, SimulatorOptions } from '../../src/simulator/simulator.ts';
 import { aMarket, aRenter, type Json, SOON } from '../simulator/renter.ts';
 import { runLeash } from './run-leash.ts';
@@ -38,6 +43,7 @@ async function aStage(options: SimulatorOptions = {}) {
   const file = join(folder, `${market.key.slice(0, 12)}.json`);
   return {
     market,
+    env,
     renter: aRenter(market.url, market.key),
     leash: (...words: string[]) => runLeash(['pyworker', ...words], { env }),
     deploy: async (deployment: unknown = A_DEPLOYMENT, ...words: string[]) => {
@@ -45,6 +51,35 @@ async function aStage(options: SimulatorOptions = {}) {
       return runLeash(['pyworker', 'deploy', file, ...words], { env });
     },
     [Symbol.asyncDispose]: () => market.close(),
+  };
+}
+
+/** The market through a door that shows no list for a while after something was made. */
+async function aLaggingMarket(url: string, lagMs: number) {
+  let madeAtMs = Number.NEGATIVE_INFINITY;
+  let hidden = 0;
+  const server = createServer(async (request, response) => {
+    const path = request.url ?? '/';
+    const isHidden = request.method === 'GET' && performance.now() - madeAtMs < lagMs && !/users/.test(path);
+    if (request.method === 'POST') madeAtMs = performance.now();
+    if (isHidden) hidden += 1;
+    const body = isHidden ? JSON.stringify({ success: true, results: [], templates: [] }) : null;
+    const answer = await fetch(`${url}${path}`, {
+      method: request.method ?? 'GET',
+      headers: { authorization: request.headers.authorization ?? '' },
+      ...(request.method === 'POST' ? { body: await readText(request) } : {}),
+    });
+    response.writeHead(answer.status, { 'content-type': 'application/json' });
+    response.end(body ?? (await answer.text()));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    hidden: () => hidden,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
   };
 }
 
@@ -144,6 +179,19 @@ test('every problem of a file is said at once, with its path, before anything is
   expect(stage.market.requests()).toEqual([]);
 });
 
+test.each([
+  ['worker', true],
+  ['you/worker:1.0', true],
+  ['registry.example.com:5000/team/a/worker_gpu:v1.2-rc.1', true],
+  [`ghcr.io/you/worker@sha256:${'0a'.repeat(32)}`, true],
+  ['ghcr.io/YOUR-ACCOUNT/worker:1', false],
+  ['worker:', false],
+  ['-v /:/host worker', false],
+])('%s is an image: %s', (image, isOne) => {
+  const reading = readDeployment(A_DEPLOYMENT, { image });
+  expect(reading.kind).toBe(isOne ? 'read' : 'wrong');
+});
+
 test('a create whose answer is lost makes one endpoint, and the deploy goes on', LONG, async () => {
   await using stage = await aStage();
   stage.market.addFault({ call: 'endpoint', fault: 'reply-lost-after', skip: 1 });
@@ -151,6 +199,21 @@ test('a create whose answer is lost makes one endpoint, and the deploy goes on',
   expect([code, err]).toEqual([0, '']);
   expect(stage.market.serverless().endpoints).toHaveLength(1);
   expect(stage.market.serverless().workergroups).toHaveLength(1);
+});
+
+test('lists that lag behind what was made are waited for', LONG, async () => {
+  await using stage = await aStage();
+  await using lagging = await aLaggingMarket(stage.market.url, 1_500);
+  const file = join(folder, 'lagging.json');
+  await writeFile(file, JSON.stringify(A_DEPLOYMENT));
+  const { code, err } = await runLeash(['pyworker', 'deploy', file], {
+    env: { ...stage.env, VASTAI_API_URL: lagging.url },
+  });
+  expect([code, err]).toEqual([0, '']);
+  expect(lagging.hidden()).toBeGreaterThan(0);
+  const { endpoints, workergroups } = stage.market.serverless();
+  expect(endpoints).toMatchObject([{ endpoint_name: 'embedder' }]);
+  expect(workergroups).toMatchObject([{ endpoint_id: endpoints[0]?.id }]);
 });
 
 test(

@@ -21,7 +21,16 @@ async function tell(
   const folder = join(ROOT, 'examples', example);
   const file = join(folder, 'template.json');
   const { endpoint } = JSON.parse(await readFile(file, 'utf8'));
-  await stage.leash('deploy', file, '--env', `WORKER_DIR=${folder}`, '--env', 'USE_SSL=false');
+  await stage.leash(
+    'deploy',
+    file,
+    '--image',
+    'ghcr.io/you/worker:1.0.0',
+    '--env',
+    `WORKER_DIR=${folder}`,
+    '--env',
+    'USE_SSL=false',
+  );
   await stage.awaitReady(1);
   const [worker] = stage.workers();
   expect(worker?.last_report).toMatchObject({ version: '1.1.0', error_msg: '' });

@@ -13,7 +13,7 @@ import {
   type Step,
   withoutSecrets,
 } from './deploy-plan.ts';
-import { type Deployment, readDeployment } from './deployment.ts';
+import { type Deployment, type Overrides, readDeployment } from './deployment.ts';
 import { findDeployed } from './found.ts';
 import { type Market, withMarket } from './market.ts';
 
@@ -22,6 +22,7 @@ export type DeployOptions = {
   readonly isJson: boolean;
   /** `NAME=VALUE`, over the template's own. */
   readonly env: Readonly<Record<string, string>>;
+  readonly image?: string | undefined;
 };
 
 const RESUME = 'What was done stays; the same command goes on from there.';
@@ -31,7 +32,7 @@ const RESUME = 'What was done stays; the same command goes on from there.';
  * its name and changed only where it differs, so that a second run does nothing, and one after a failure goes on.
  */
 export async function deploy(path: string, options: DeployOptions): Promise<number> {
-  const deployment = readFile(path, options.env);
+  const deployment = readFile(path, options);
   if (!options.isJson) printLines(deployment.warnings.map((warning) => `Note: ${warning}`));
   await withMarket(process.env, RESUME, async (market) => {
     const found = await findDeployed(market, deployment);
@@ -41,8 +42,8 @@ export async function deploy(path: string, options: DeployOptions): Promise<numb
   return EXIT.done;
 }
 
-function readFile(path: string, env: DeployOptions['env']): Deployment {
-  const reading = readDeployment(readJson(path), env);
+function readFile(path: string, overrides: Overrides): Deployment {
+  const reading = readDeployment(readJson(path), overrides);
   if (reading.kind === 'read') return reading.deployment;
   const problems = reading.problems.map((problem) => `  ${problem}`).join('\n');
   throw new CommandError(EXIT.usage, `${path} cannot be deployed:\n${problems}`);

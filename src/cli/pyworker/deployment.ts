@@ -19,19 +19,26 @@ export type Reading =
   | { readonly kind: 'read'; readonly deployment: Deployment }
   | { readonly kind: 'wrong'; readonly problems: readonly string[] };
 
-/** Reads a deployment's JSON; `environment` goes over the template's own. Every problem at once, with its path. */
-export function readDeployment(json: unknown, environment: Readonly<Record<string, string>> = {}): Reading {
+/** What a command line says over the file. */
+export type Overrides = {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly image?: string | undefined;
+};
+
+/** Reads a deployment's JSON. Every problem at once, with its path. */
+export function readDeployment(json: unknown, overrides: Overrides = {}): Reading {
   const parsed = DeploymentFile.safeParse(json);
   if (!parsed.success) return { kind: 'wrong', problems: parsed.error.issues.map(said) };
-  const { template, endpoint, workergroup } = parsed.data;
-  const env = { ...template.env, ...environment };
-  const problems = problemsOf({ ...template, env });
+  const { template: own, endpoint, workergroup } = parsed.data;
+  const env = { ...own.env, ...overrides.env };
+  const template = { ...own, env, image: overrides.image ?? own.image };
+  const problems = problemsOf(template);
   if (problems.length > 0) return { kind: 'wrong', problems };
   const deployment: Omit<Deployment, 'warnings'> = {
     template: {
       name: template.name,
       image: template.image,
-      env: dockerFlags({ ...template, env }),
+      env: dockerFlags(template),
       onstart: onstartOf(template),
       runtype: template.runtype,
       diskGb: template.diskGb,
@@ -106,6 +113,10 @@ function said({ path, message }: z.core.$ZodIssue): string {
 function problemsOf(template: TemplateWords): string[] {
   const problems: string[] = [];
   const onstart = onstartOf(template);
+  if (!IMAGE.test(template.image))
+    problems.push(
+      `template.image: ${template.image} is no name of an image, such as ghcr.io/you/worker:1.0.0, in small letters; --image names another`,
+    );
   if (template.runtype === 'ssh' && onstart.trim() === '')
     problems.push(
       'template.onstart: an instance of runtype ssh runs this and nothing else; say what starts the worker',
@@ -128,6 +139,10 @@ function problemsOf(template: TemplateWords): string[] {
     problems.push('template.env.WORKER_PORT: contradicts template.workerPort; leave it out');
   return problems;
 }
+
+/** Registry, path, tag, digest. */
+const IMAGE =
+  /^(?:[\w-]+(?:\.[\w-]+)*(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 
 const SET_BY_VAST = ['CONTAINER_ID', 'CONTAINER_API_KEY', 'MASTER_TOKEN', 'REPORT_ADDR'];
 
