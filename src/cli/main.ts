@@ -16,6 +16,7 @@ import { machinesCommand } from './machines.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
 import { providersCommand } from './providers.ts';
+import { pyworkerCommand } from './pyworker.ts';
 import { reapCommand } from './reap.ts';
 import { scheduleCommand } from './schedule.ts';
 import { sessionsCommand } from './sessions.ts';
@@ -48,6 +49,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     providersCommand(),
     keysCommand(),
     machinesCommand(),
+    pyworkerCommand(),
     reapCommand(),
     doctorCommand(version()),
     completionCommand(),

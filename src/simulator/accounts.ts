@@ -67,6 +67,11 @@ export class Accounts {
     return [...this.#byKey.values()];
   }
 
+  /** Without opening one. */
+  findKnown(key: string): Account | null {
+    return this.#byKey.get(key) ?? null;
+  }
+
   /** The account of a key; null when the key opens none. */
   find(key: string, now: number): Account | null {
     return this.#byKey.get(key) ?? (this.#isClosed || key === '' ? null : this.#open(key, now));

@@ -15,6 +15,13 @@ export const CALLS = [
   'charges',
   'invoices',
   'volumes',
+  'template',
+  'endpoint',
+  'workergroup',
+  'route',
+  'worker-status',
+  'delete-requests',
+  'pubkey',
 ] as const;
 export type Call = (typeof CALLS)[number];
 

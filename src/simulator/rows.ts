@@ -144,6 +144,11 @@ function addressOf(machine: Machine, host: string): string {
   return machine.hasPaddedAddress ? `${publicAddress(host)} ` : publicAddress(host);
 }
 
+/** The market's score of a machine's GPUs for deep learning. */
+export function dlperfOf({ gpu }: Machine, gpuCount: number): number {
+  return rounded(gpu.tflops * gpuCount * 1.1 + gpu.memoryGbps * gpuCount * 0.02, 4);
+}
+
 function hardwareFields(machine: Machine, gpuCount: number, firstGpu: number) {
   const { gpu, cpu } = machine;
   const share = gpuCount / machine.gpuCount;
@@ -174,7 +179,7 @@ function hardwareFields(machine: Machine, gpuCount: number, firstGpu: number) {
     driver_version: machine.driver,
     driver_vers: driverNumber(machine.driver),
     total_flops: rounded(gpu.tflops * gpuCount, 3),
-    dlperf: rounded(gpu.tflops * gpuCount * 1.1 + gpu.memoryGbps * gpuCount * 0.02, 4),
+    dlperf: dlperfOf(machine, gpuCount),
     cpu_name: cpu.name,
     cpu_arch: 'amd64',
     cpu_ghz: cpu.ghz,

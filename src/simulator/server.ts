@@ -16,6 +16,11 @@ import type { Call } from './fault-kinds.ts';
 import { type Outcome, processCall, quotaReset } from './pipeline.ts';
 import type { RequestEntry } from './request-log.ts';
 import { findRoute } from './routing.ts';
+import { certificateAnswer } from './serverless/certificate-routes.ts';
+import { endpointRoutes } from './serverless/endpoint-routes.ts';
+import { engineRoutes } from './serverless/engine-routes.ts';
+import { templateRoutes } from './serverless/template-routes.ts';
+import { workergroupRoutes } from './serverless/workergroup-routes.ts';
 import type { World } from './world.ts';
 
 /** The world may be replaced (reset) while the server stays. */
@@ -27,6 +32,10 @@ const ROUTES: readonly Route[] = [
   ...logRoutes,
   ...resourceRoutes,
   ...billingRoutes,
+  ...templateRoutes,
+  ...endpointRoutes,
+  ...workergroupRoutes,
+  ...engineRoutes,
   // Last, since `/instances/:id` would also take `/instances/filters`.
   ...instanceRoutes.filter(({ path }) => !path.endsWith('instances/:id')),
   ...listRoutes.filter(({ path }) => !path.endsWith('instances/:id')),
@@ -38,7 +47,7 @@ export function makeServer(stage: Stage): Server {
   const server = createServer((request, response) => {
     serve(stage, request, response).catch((error: unknown) => {
       process.stderr.write(`simulator: ${error instanceof Error ? error.stack : String(error)}\n`);
-      sendJson(response, {
+      send(response, {
         status: 500,
         body: { success: false, error: 'server_error', msg: 'Something went wrong on the server' },
       });
@@ -62,6 +71,8 @@ async function serve(stage: Stage, request: IncomingMessage, response: ServerRes
   };
   if (path.startsWith('/_sim/')) return serveControl(stage, incoming);
   if (path.startsWith('/_objects/')) return serveObject(stage, incoming);
+  const certificate = await certificateAnswer(stage.world, incoming);
+  if (certificate !== undefined) return send(response, certificate);
   await serveMarket(stage, incoming);
 }
 
@@ -88,7 +99,7 @@ async function serveMarket(stage: Stage, incoming: Incoming): Promise<void> {
   const shape: Shape = { params: found?.params ?? {}, query, body: body ?? {} };
   const call = found === null ? null : resolve(found.route.call, shape);
   const entry = world.requests.open({ at: arrivedAt, method, path, call });
-  const identity = identify(world, incoming);
+  const identity = found?.route.opensItself ? nobody(world) : identify(world, incoming);
   const early = 'status' in identity ? identity : refuseEarly(found !== null, body !== null, incoming);
   if (found === null || 'status' in identity || early !== null) {
     const answer = early ?? refusal(404, 'not_found', 'not found');
@@ -99,7 +110,9 @@ async function serveMarket(stage: Stage, incoming: Incoming): Promise<void> {
   if (barred !== null) return finish(world, entry, response, { kind: 'answer', answer: barred });
   const limited = limit(world, route, shape, { identity, incoming, at: arrivedAt });
   if (limited !== null) return finish(world, entry, response, limited);
-  const exchange = { world, ...identity, ...shape, arrivedAt, changes: [], baseUrl: stage.baseUrl };
+  const { baseUrl } = stage;
+  const key = keyOf(incoming);
+  const exchange = { world, ...identity, ...shape, arrivedAt, changes: [], baseUrl, key };
   const { outcome, fault, created } = await processCall(route, exchange, call, () => response.destroyed);
   entry.fault = fault;
   if (created?.reply === 'sent' && response.destroyed) created.reply = 'lost';
@@ -123,6 +136,11 @@ function identify(world: World, incoming: Incoming): Identity | Answer {
   if (ownInstance !== null) return { account: world.accounts.getById(ownInstance.accountId), ownInstance };
   const account = world.contracts.isInstanceKey(key) ? null : world.accounts.find(key, world.now());
   return account === null ? refusal(404, 'auth_error', 'Invalid user key') : { account, ownInstance: null };
+}
+
+/** For calls that look at credentials themselves; nothing they do is the account's. */
+function nobody(world: World): Identity {
+  return { account: world.accounts.main, ownInstance: null };
 }
 
 function keyOf({ request, query }: Incoming): string | null {
@@ -162,7 +180,7 @@ function finish(world: World, entry: RequestEntry, response: ServerResponse, out
   } else {
     entry.status = outcome.answer.status;
     if (isQuota(outcome.answer)) response.setHeader('X-RateLimit-Reset', quotaReset(world));
-    sendJson(response, outcome.answer);
+    send(response, outcome.answer);
   }
   world.requests.done(entry);
 }
@@ -171,10 +189,11 @@ function isQuota({ status, body }: Answer): boolean {
   return status === 429 && (body as { error?: string }).error === 'search_quota_exceeded';
 }
 
-/** The official client takes no other spelling of this header. */
-function sendJson(response: ServerResponse, { status, body }: Answer): void {
+/** The official client takes no other spelling of the type of JSON. */
+function send(response: ServerResponse, { status, body, type }: Answer): void {
   if (response.destroyed || response.headersSent) return;
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  if (type !== undefined) response.writeHead(status, { 'content-type': type }).end(String(body));
+  else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
 async function fireReplied(world: World, call: Call, response: ServerResponse): Promise<void> {
@@ -197,13 +216,12 @@ function serveObject(stage: Stage, { path, response }: Incoming): void {
 async function serveControl(stage: Stage, incoming: Incoming): Promise<void> {
   const { request, response, method, path, query } = incoming;
   if (!isLoopback(request)) {
-    return sendJson(response, { status: 403, body: { error: 'control is for this machine only' } });
+    return send(response, { status: 403, body: { error: 'control is for this machine only' } });
   }
   const body = parseBody(incoming.text);
-  if (body === null)
-    return sendJson(response, { status: 400, body: { error: 'the body is not a JSON object' } });
+  if (body === null) return send(response, { status: 400, body: { error: 'the body is not a JSON object' } });
   const reset = () => stage.reset();
-  sendJson(response, await controlAnswer({ world: stage.world, method, path, query, body, reset }));
+  send(response, await controlAnswer({ world: stage.world, method, path, query, body, reset }));
 }
 
 /** From this machine, and not through a page of some other site that names itself (DNS rebinding). */

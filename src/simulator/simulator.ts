@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ContractRecord, contractRecords } from './api/control.ts';
 import type { Backend } from './backend.ts';
@@ -7,6 +8,8 @@ import type { FaultScript } from './faults.ts';
 import type { ProfileName } from './profiles.ts';
 import type { RequestEntry } from './request-log.ts';
 import { makeServer, type Stage } from './server.ts';
+import { type ServerlessRecords, serverlessRecords } from './serverless/inspection.ts';
+import type { Patience } from './serverless/serverless.ts';
 import { loadState, StateFile } from './state-file.ts';
 import type { Trigger } from './triggers.ts';
 import { World, type WorldSettings } from './world.ts';
@@ -28,6 +31,8 @@ export type SimulatorOptions = {
   readonly stateFile?: string | undefined;
   readonly logFile?: string | undefined;
   readonly chargesLagSeconds?: number | undefined;
+  /** How long the serverless engine bears with its workers. */
+  readonly patience?: Partial<Patience> | undefined;
   /** In force from the start. */
   readonly faults?: readonly FaultScript[] | undefined;
 };
@@ -39,6 +44,8 @@ export type Simulator = AsyncDisposable & {
   readonly seed: number;
   /** The provider's books: every contract ever. */
   contracts(): ContractRecord[];
+  /** What the serverless engine knows: endpoints, workers with their last reports, requests under way. */
+  serverless(): ServerlessRecords;
   requests(after?: number): readonly RequestEntry[];
   addFault(...scripts: readonly FaultScript[]): void;
   clearFaults(): void;
@@ -65,6 +72,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       const { mainKey } = stage.world.accounts;
       await stage.world.close();
       stage.world = new World(settings, changed, undefined, mainKey);
+      await stage.world.open(stage.baseUrl);
       changed();
     },
   };
@@ -73,15 +81,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   server.listen({ host: settings.host, port: options.port ?? 0 });
   try {
     await once(server, 'listening');
-    await stage.world.open();
+    stage.baseUrl = urlOf(server, settings.host);
+    await stage.world.open(stage.baseUrl);
   } catch (error) {
     await stage.world.close();
     throw error;
   }
-  const { port } = server.address() as AddressInfo;
-  const host = publicAddress(settings.host);
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  stage.baseUrl = url;
   changed();
 
   let closing: Promise<void> | null = null;
@@ -97,10 +102,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     await stage.world.close();
   };
   return {
-    url,
+    url: stage.baseUrl,
     key: stage.world.accounts.mainKey,
     seed: settings.seed,
     contracts: () => contractRecords(stage.world),
+    serverless: () => serverlessRecords(stage.world),
     requests: (after = 0) => stage.world.requests.after(after),
     addFault: (...scripts) => stage.world.faults.add(scripts),
     clearFaults: () => stage.world.faults.clear(),
@@ -113,6 +119,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function urlOf(server: Server, listensOn: string): string {
+  const { port } = server.address() as AddressInfo;
+  const host = publicAddress(listensOn);
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 async function settingsFrom(options: SimulatorOptions): Promise<WorldSettings> {
@@ -129,6 +141,7 @@ async function settingsFrom(options: SimulatorOptions): Promise<WorldSettings> {
     logFile: options.logFile,
     chargesLagSeconds: options.chargesLagSeconds ?? 5,
     faults: options.faults ?? [],
+    patience: options.patience,
   };
 }
 

@@ -11,6 +11,8 @@ import { Market, type MarketState } from './market.ts';
 import { makeProfile, type ProfileName } from './profiles.ts';
 import { Rates } from './rates.ts';
 import { RequestLog } from './request-log.ts';
+import { Scaling } from './serverless/scaling.ts';
+import { type Patience, Serverless, type ServerlessState } from './serverless/serverless.ts';
 import { openStrangers } from './strangers.ts';
 import { Triggers } from './triggers.ts';
 import { type Volume, Volumes } from './volumes.ts';
@@ -30,6 +32,7 @@ export type WorldSettings = {
   /** How far the charges lag behind the meter, wall-clock seconds. */
   readonly chargesLagSeconds: number;
   readonly faults: readonly FaultScript[];
+  readonly patience?: Partial<Patience> | undefined;
 };
 
 /** What outlives a restart. */
@@ -39,6 +42,8 @@ export type WorldState = {
   readonly market: MarketState;
   readonly contracts: readonly Contract[];
   readonly volumes: readonly Volume[];
+  /** Absent from what earlier versions have saved. */
+  readonly serverless?: ServerlessState;
 };
 
 /** The whole simulated market, without its HTTP. Everything reads the one clock. */
@@ -56,9 +61,12 @@ export class World {
   readonly rates: Rates;
   readonly requests: RequestLog;
   readonly logObjects: LogObjects;
+  readonly serverless: Serverless;
+  readonly scaling: Scaling;
   readonly #changed: () => void;
   readonly #ticker: NodeJS.Timeout;
   #movesSavedAt = 0;
+  #url: string | null = null;
 
   constructor(settings: WorldSettings, changed: () => void, state?: WorldState, mainKey?: string) {
     const now = epochSeconds();
@@ -90,6 +98,12 @@ export class World {
     this.rates = new Rates(settings.rateScale);
     this.requests = new RequestLog(settings.logFile);
     this.logObjects = new LogObjects(timeScale);
+    this.serverless = new Serverless({
+      clock: epochSeconds,
+      patience: settings.patience,
+      state: state?.serverless,
+    });
+    this.scaling = new Scaling(this, () => this.url());
     if (state === undefined) openStrangers(this, now);
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -123,11 +137,19 @@ export class World {
       market: this.market.state(),
       contracts: this.contracts.all(),
       volumes: this.volumes.all(),
+      serverless: this.serverless.state(),
     };
   }
 
+  /** The address of its API, where its own workers report to. */
+  url(): string {
+    if (this.#url === null) throw new Error('the world is not open yet');
+    return this.#url;
+  }
+
   /** Containers of a restored state serve again. */
-  async open(): Promise<void> {
+  async open(url: string): Promise<void> {
+    this.#url = url;
     await this.life.resume();
   }
 
@@ -148,6 +170,7 @@ export class World {
     }
     this.life.startQueued();
     this.cashier.tick(now);
+    if (this.#url !== null) this.scaling.tick();
   }
 }
 

@@ -54,9 +54,14 @@ export function readSaid(answer: Answer): Said {
   const { success, error, words } = readEnvelope(answer);
   return {
     code: codeOf(error === null ? null : redact(error, answer.secrets), words, answer.status),
-    message: tidy(redact(words, answer.secrets)),
+    message: quoteOf(words, answer),
     isRefusal: success === false,
   };
+}
+
+/** Words of an answer, fit to be quoted: one short line without what went out with the request. */
+export function quoteOf(words: string, { secrets }: Answer): string {
+  return tidy(redact(words, secrets));
 }
 
 /** Throws unless the status is 2xx and nothing in the body says otherwise. */

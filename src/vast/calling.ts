@@ -126,7 +126,8 @@ export function report(caller: Caller, facts: CallFacts): void {
   }
 }
 
-async function callOnce<Result>(
+/** One request, and nothing after it: for what must not be sent twice. Otherwise as `callUntilAnswered`. */
+export async function callOnce<Result>(
   caller: Caller,
   call: VastCall,
   request: VastRequest,

@@ -15,6 +15,10 @@ export const VAST_CALLS = [
   'charges',
   'invoices',
   'volumes',
+  'templates',
+  'endpoints',
+  'workergroups',
+  'engine',
 ] as const;
 export type VastCall = (typeof VAST_CALLS)[number];
 
@@ -33,6 +37,11 @@ const THRESHOLD_MS = {
   charges: 1_000,
   invoices: 3_000,
   volumes: 5_500,
+  templates: 3_000,
+  endpoints: 3_000,
+  workergroups: 2_000,
+  // The serverless engine names no limit.
+  engine: 1_000,
 } as const;
 type Endpoint = keyof typeof THRESHOLD_MS;
 

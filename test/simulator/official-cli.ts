@@ -8,7 +8,9 @@ import { installPython, type Pinned, pythonEnvironment } from '../support/python
 const run = promisify(execFile);
 
 const VASTAI: Pinned = { name: 'vastai', version: '1.9.1' };
-const { python: PYTHON, bin: BIN } = pythonEnvironment([VASTAI]);
+const { python, bin: BIN } = pythonEnvironment([VASTAI]);
+/** Its interpreter; what was installed has a client and a worker in Python too. */
+export const PYTHON = python;
 
 /** Vast.ai's own command line, as published, in a Python environment of its own. */
 export async function installOfficialCli(): Promise<void> {
@@ -26,8 +28,9 @@ export async function anOfficialCli(url: string, key: string) {
     HOME: home,
     XDG_CONFIG_HOME: join(home, 'config'),
     XDG_CACHE_HOME: join(home, 'cache'),
-    // Asked at import, before any flag is read.
-    VAST_URL: url,
+    // Asked at import, before any flag is read. It and --url must differ as texts: where they are the same, calls
+    // of the serverless engine go to the real one.
+    VAST_URL: url.replace('http:', 'HTTP:'),
     VASTAI_NO_UPDATE_CHECK: '1',
     COLUMNS: '200',
   };

@@ -3,6 +3,7 @@ import { totalUsd } from '../books.ts';
 import { type Contract, stateOf } from '../contract.ts';
 import { FaultRequest } from '../faults.ts';
 import { rounded } from '../machine.ts';
+import { expectWorker, serverlessRecords, WorkerRequest } from '../serverless/inspection.ts';
 import { TriggerRequest } from '../triggers.ts';
 import type { World } from '../world.ts';
 import type { Answer } from './exchange.ts';
@@ -26,6 +27,10 @@ export async function controlAnswer(control: Control): Promise<Answer> {
       return ok({ now: world.now(), contracts: contractRecords(world) });
     case 'GET /_sim/requests':
       return ok({ now: world.now(), requests: world.requests.after(Number(query.get('after') ?? 0)) });
+    case 'GET /_sim/serverless':
+      return ok(serverlessRecords(world));
+    case 'POST /_sim/serverless/workers':
+      return withBody(WorkerRequest, body, (order) => ({ environment: expectWorker(world, order) }));
     case 'GET /_sim/machines':
       return ok({ now: world.now(), machines: machineRecords(world) });
     case 'POST /_sim/reset':

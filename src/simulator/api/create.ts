@@ -8,6 +8,7 @@ import type { Machine } from '../machine.ts';
 import type { Slice } from '../market.ts';
 import { QueryError } from '../query.ts';
 import { seededRandom } from '../random.ts';
+import { orderOf } from '../serverless/templates.ts';
 import { type Answer, changeOf, type Exchange, type Route, refusal, success } from './exchange.ts';
 import { type OrderProblem, parseOrder } from './order.ts';
 import { searchOffers } from './search.ts';
@@ -19,7 +20,7 @@ export const createRoutes: readonly Route[] = [
     call: 'create',
     limit: 'create',
     scope: 'api.asks.create',
-    handle: (exchange) => rent(exchange, Number(exchange.params.id)),
+    handle: (exchange) => rentOffer(exchange, Number(exchange.params.id)),
   },
   {
     method: 'POST',
@@ -39,9 +40,13 @@ export const createRoutes: readonly Route[] = [
   },
 ];
 
+/** What renting needs to know of a call, or of the engine that rents for an endpoint. */
+export type RentOrder = Pick<Exchange, 'world' | 'account' | 'body' | 'arrivedAt' | 'changes'>;
+
 /** Rents one offer: a contract exists, and bills, from here on. */
-function rent(exchange: Exchange, offerId: number): Answer {
-  const { world, account, body } = exchange;
+export function rentOffer(exchange: RentOrder, offerId: number): Answer {
+  const { world, account } = exchange;
+  const body = withTemplate(exchange);
   const order = parseOrder(body);
   if ('error' in order) return refused(order);
   if (world.cashier.creditUsd(account, world.now()) <= 0) return lacksCredit();
@@ -67,8 +72,21 @@ function rent(exchange: Exchange, offerId: number): Answer {
   };
 }
 
+/** What the call leaves out is the template's, where it names one of the account's. */
+function withTemplate({ world, account, body }: RentOrder): RentOrder['body'] {
+  const { template_hash_id: hash, template_id: id } = body;
+  const template = hash || id ? world.serverless.templates.find(account.id, { hash, id }) : null;
+  if (template === null) return body;
+  const said = Object.entries(body).filter(([, value]) => value !== null && !isEmptyObject(value));
+  return { ...orderOf(template), ...Object.fromEntries(said) };
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
 function openContract(
-  exchange: Exchange,
+  exchange: RentOrder,
   order: ContractOrder,
   slice: Slice,
   machine: Machine,
@@ -134,7 +152,7 @@ function priceOf(order: ContractOrder, slice: Slice, faults: readonly Applied<Ma
 }
 
 /** Lists and reads lag behind a create by a moment, by far longer, or for ever. */
-function listedAt(exchange: Exchange, id: number, now: number): number | null {
+function listedAt(exchange: RentOrder, id: number, now: number): number | null {
   const { seed, timeScale } = exchange.world.settings;
   if (changeOf(exchange, 'never-listed') !== null) return null;
   const late = changeOf(exchange, 'listed-late');
@@ -155,7 +173,7 @@ function rentMany(exchange: Exchange): Answer {
   }
   const results = ids.map((id: unknown) => ({
     ask_id: Number(id),
-    ...(rent(exchange, Number(id)).body as object),
+    ...(rentOffer(exchange, Number(id)).body as object),
   }));
   const contracts = results.flatMap((result) => ('new_contract' in result ? [result.new_contract] : []));
   return success({ success: contracts.length > 0, results, new_contracts: contracts });
@@ -170,7 +188,7 @@ function launch(exchange: Exchange): Answer {
     const [offer] = searchOffers(world, { allocated_storage: storage, rented: { eq: false }, ...q });
     if (offer === undefined)
       return refusal(404, 'invalid_args', 'error 404/3702: invalid_args no matching offer found');
-    return rent(exchange, Number(offer.id));
+    return rentOffer(exchange, Number(offer.id));
   } catch (error) {
     if (error instanceof QueryError) return refusal(400, error.code, error.message);
     throw error;

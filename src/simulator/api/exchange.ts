@@ -20,11 +20,15 @@ export type Exchange = {
   readonly changes: readonly Applied<CallFault>[];
   /** The simulator's own address, for links in answers. */
   readonly baseUrl: string;
+  /** The key that came in the header or the query, whoever's it is. */
+  readonly key: string | null;
 };
 
 export type Answer = {
   readonly status: number;
   readonly body: unknown;
+  /** Of a body that is text; left out: it is JSON. */
+  readonly type?: string;
   /** The contract that a create made, whether or not the renter hears of it. */
   readonly created?: Contract;
 };
@@ -42,6 +46,8 @@ export type Route = {
   readonly isForInstances?: boolean;
   /** The scope's name for refusals, such as `api.instance.show`. */
   readonly scope: string;
+  /** Looks at credentials itself, of a kind of its own: no account stands behind the call. */
+  readonly opensItself?: boolean;
   readonly handle: (exchange: Exchange) => Answer;
 };
 
@@ -63,7 +69,7 @@ export function refusal(
   return { status, body: { success: false, error, msg: message, ...more } };
 }
 
-export function changeOf(exchange: Exchange, fault: CallFault): Applied<CallFault> | null {
+export function changeOf(exchange: Pick<Exchange, 'changes'>, fault: CallFault): Applied<CallFault> | null {
   return exchange.changes.find((each) => each.fault === fault) ?? null;
 }
 

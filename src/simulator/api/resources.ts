@@ -38,11 +38,6 @@ export const resourceRoutes: readonly Route[] = [
     handle: deleteVolume,
   },
   ...emptyLists([
-    ['/api/v0/template', 'api.templates.index', { templates_found: 0, templates: [] }],
-    ['/api/v0/endptjobs', 'api.endpoints.index', { results: [] }],
-    // One resource under two names.
-    ['/api/v0/workergroups', 'api.workergroups.index', { results: [] }],
-    ['/api/v0/autojobs', 'api.workergroups.index', { results: [] }],
     ['/api/v0/secrets', 'api.secrets.index', { secrets: {} }],
     ['/api/v0/ssh', 'api.ssh.index', { ssh_keys: [] }],
     ['/api/v0/auth/apikeys', 'api.keys.index', { apikeys: [] }],

@@ -12,6 +12,7 @@ import { LogRing } from './log-ring.ts';
 import { type PortForwarder, startPortForwarder } from './port-forwarder.ts';
 import { type GroupEnd, type ProcessGroup, startProcessGroup } from './process-group.ts';
 import { isOnPath, writeVllmWrapper } from './vllm-wrapper.ts';
+import { placeWorkerPorts, type WorkerPorts } from './worker-ports.ts';
 
 export type ProcessBackendOptions = {
   /** The environment to take PATH and vLLM's settings from. */
@@ -55,10 +56,12 @@ async function startContainer(order: ServingOrder, options: ProcessBackendOption
     return startIdleContainer(order);
   }
   const folder = await mkdtemp(join(tmpdir(), `sim-instance-${order.instanceId}-`));
-  const container = new Container({ order, folder, listenPort: port.port, options });
+  const ports = await placeWorkerPorts(order.environment, port.port);
+  const container = new Container({ order, folder, listenPort: port.port, ports, options });
   const release = async (): Promise<void> => {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     port.release();
+    ports.release();
   };
   try {
     await container.start(command);
@@ -91,6 +94,7 @@ class Container {
   readonly #order: ServingOrder;
   readonly #folder: string;
   readonly #listenPort: number;
+  readonly #ports: WorkerPorts;
   readonly #options: ProcessBackendOptions;
   readonly #log = new LogRing(LOG_LINES_MAX);
   readonly #resolveExited: (end: GroupEnd) => void;
@@ -102,11 +106,13 @@ class Container {
     order: ServingOrder;
     folder: string;
     listenPort: number;
+    ports: WorkerPorts;
     options: ProcessBackendOptions;
   }) {
     this.#order = given.order;
     this.#folder = given.folder;
     this.#listenPort = given.listenPort;
+    this.#ports = given.ports;
     this.#options = given.options;
     ({ promise: this.exited, resolve: this.#resolveExited } = Promise.withResolvers<GroupEnd>());
   }
@@ -151,8 +157,9 @@ class Container {
   }
 
   async #forward(): Promise<PortForwarder | undefined> {
-    const { ports, host } = this.#order;
-    const mapped = ports.find(({ containerPort }) => containerPort === DEFAULT_CONTAINER_PORT) ?? ports[0];
+    const { ports, host, environment } = this.#order;
+    const wanted = Number(environment.WORKER_PORT ?? DEFAULT_CONTAINER_PORT);
+    const mapped = ports.find(({ containerPort }) => containerPort === wanted) ?? ports[0];
     if (mapped === undefined) return undefined;
     return startPortForwarder({ host, hostPort: mapped.hostPort, targetPort: this.#listenPort });
   }
@@ -162,6 +169,7 @@ class Container {
     return {
       ...modelServerSettings(parent),
       ...order.environment,
+      ...this.#ports.environment,
       SIM_VLLM_LOAD_MS: String(order.loadMs),
       SIM_VLLM_SEED: String(order.seed),
       SIM_VLLM_FAULTS: JSON.stringify(order.faults.filter(({ fault }) => fault !== 'exits')),
