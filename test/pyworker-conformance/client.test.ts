@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { installOfficialCli } from '../simulator/official-cli.ts';
+import { installOfficialCli, PYTHON } from '../simulator/official-cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { type AnswerOrder, type ModelServer, startModelServer } from './model-server.ts';
-import { PYTHON, type RunningWorker, startWorker } from './workers.ts';
+import { type RunningWorker, startWorker } from './workers.ts';
 
 const CLIENT = join(fileURLToPath(new URL('.', import.meta.url)), 'official_client.py');
 const WORKER_ID = 71;

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PYTHON } from '../simulator/official-cli.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Engine } from './engine.ts';
 
@@ -44,7 +45,6 @@ export const MASTER_TOKEN = 'master-token-of-the-tests';
 export const LOADED_LINE = 'INFO the model is up\n';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-export const PYTHON = join(HERE, '../../.leash/test/vastai-1.9.1-venv/bin/python');
 const START_MS = 60_000;
 
 /** A worker of either kind with the routes of the cases; here once it listens, and is ready if its model is up. */

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { withLock } from '../../scripts/setup/lock.mjs';
 
 const run = promisify(execFile);
 
@@ -28,16 +29,27 @@ export async function installPython(packages: readonly [Pinned, ...Pinned[]]): P
   const environment = pythonEnvironment(packages);
   if (await isInstalled(environment, packages)) return environment;
   const place = placeOf(packages);
+  // Test files run side by side: the first makes it, the others wait and find it made.
+  await withLock(`python-${basename(place)}`, async () => {
+    if (await isInstalled(environment, packages)) return;
+    await make(place, environment, packages);
+  });
+  return environment;
+}
+
+async function make(
+  place: string,
+  environment: PythonEnvironment,
+  packages: readonly Pinned[],
+): Promise<void> {
   await rm(place, { recursive: true, force: true });
   await mkdir(place, { recursive: true });
   await run('python3', ['-m', 'venv', place]);
   const wanted = packages.map(({ name, version }) => `${name}==${version}`);
   const quietly = ['--quiet', '--disable-pip-version-check'];
   await run(environment.python, ['-m', 'pip', 'install', ...quietly, ...wanted]);
-  if (!(await isInstalled(environment, packages))) {
+  if (!(await isInstalled(environment, packages)))
     throw new Error(`pip installed something other than ${wanted.join(', ')}`);
-  }
-  return environment;
 }
 
 function placeOf([first]: readonly [Pinned, ...Pinned[]]): string {
