@@ -18,6 +18,11 @@ export type ForwardOrder = {
   readonly turn: Turn | null;
 };
 
+/** Of an answer that a response generator gets whole. */
+const HELD_BYTES_MAX = 256 * 1_024 * 1_024;
+/** A generator that hangs would keep everybody behind it waiting. */
+const GENERATING_MS = 60_000;
+
 type Held = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly chunks: Buffer[] };
 
 /**
@@ -34,6 +39,7 @@ export class Forwarding implements ModelListener {
   #isOver = false;
   /** Of an answer that a hook is to make something of. */
   #held: Held | null = null;
+  #heldBytes = 0;
 
   constructor(order: ForwardOrder, logger: Logger) {
     this.#order = order;
@@ -74,6 +80,11 @@ export class Forwarding implements ModelListener {
   passed(bytes: Buffer): boolean {
     if (this.#held === null) return this.#order.response.write(bytes);
     this.#held.chunks.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes > HELD_BYTES_MAX) {
+      this.#call?.stop();
+      this.failed(`its answer is longer than ${HELD_BYTES_MAX} bytes, too long for a response generator`);
+    }
     return true;
   }
 
@@ -100,7 +111,8 @@ export class Forwarding implements ModelListener {
     const body = Buffer.concat(chunks);
     const answer = { status, headers, body, json: () => JSON.parse(body.toString('utf8')) as unknown };
     try {
-      const made = await handler.responseGenerator?.({ headers: request.headers, payload }, answer);
+      const making = handler.responseGenerator?.({ headers: request.headers, payload }, answer);
+      const made = await within(GENERATING_MS, making);
       if (this.#isOver) return;
       send(response, made ?? {});
       this.#finish('Success');
@@ -121,18 +133,25 @@ export class Forwarding implements ModelListener {
 }
 
 function send(response: ServerResponse, { status = 200, headers = {}, body = '' }: GeneratedAnswer): void {
-  const more = Object.entries(headers).flat();
-  const named = Object.keys(headers).find((name) => name.toLowerCase() === 'content-type');
-  const others =
-    named === undefined
-      ? more
-      : Object.entries(headers)
-          .filter(([name]) => name !== named)
-          .flat();
-  const given = named === undefined ? undefined : headers[named];
+  const given = Object.entries(headers);
+  const isType = (name: string) => name.toLowerCase() === 'content-type';
+  const type = given.find(([name]) => isType(name))?.[1];
+  const others = given.filter(([name]) => !isType(name)).flat();
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
-    answerBytes(response, status, given ?? 'text/plain; charset=utf-8', body, others);
+    answerBytes(response, status, type ?? 'text/plain; charset=utf-8', body, others);
   } else if (body instanceof Uint8Array) {
-    answerBytes(response, status, given ?? 'application/octet-stream', Buffer.from(body), others);
-  } else answerBytes(response, status, given ?? 'application/json; charset=utf-8', pythonJson(body), others);
+    answerBytes(response, status, type ?? 'application/octet-stream', Buffer.from(body), others);
+  } else answerBytes(response, status, type ?? 'application/json; charset=utf-8', pythonJson(body), others);
+}
+
+async function within<Made>(ms: number, making: Made | Promise<Made>): Promise<Made> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${ms / 1_000} s`)), ms);
+  });
+  try {
+    return await Promise.race([making, overdue]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

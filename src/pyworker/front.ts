@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { answerBytes, answerEmpty, answerText } from './answers.ts';
 import type { ResolvedConfig } from './config.ts';
@@ -28,6 +28,8 @@ export type FrontDeps = {
   readonly logger: Logger;
 };
 
+/** How often connections are looked at while the worker closes. */
+const SWEEP_MS = 50;
 /** For a request's head and body; the answer may take as long as it takes. */
 const REQUEST_MS = 300_000;
 const KEEP_ALIVE_MS = 75_000;
@@ -37,7 +39,9 @@ const CALLER_LEFT = 499;
 export class Front {
   readonly #deps: FrontDeps;
   readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #sockets = new Set<Socket>();
   #servers: Server[] = [];
+  #isClosing = false;
 
   constructor(deps: FrontDeps) {
     this.#deps = deps;
@@ -56,28 +60,49 @@ export class Front {
     return main.address() as AddressInfo;
   }
 
-  /** Takes no new connection; those that are open end with their answers, or after `withinMs`. */
+  /** Takes no new request; those in hand have `withinMs`, and their connections close with them. */
   async close(withinMs: number): Promise<void> {
+    this.#isClosing = true;
     const cut = setTimeout(() => {
       for (const server of this.#servers) server.closeAllConnections();
     }, withinMs);
+    // A kept connection whose answer ends meanwhile is idle then; one that never sent anything, Node never calls idle.
+    const sweep = setInterval(() => {
+      for (const server of this.#servers) server.closeIdleConnections();
+      for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, SWEEP_MS);
     await Promise.all(
       this.#servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve()))),
     );
     clearTimeout(cut);
+    clearInterval(sweep);
   }
 
   #server(listener: RequestListener, isTls: boolean): Server {
     const settings = { requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
-    if (!isTls) return createServer(settings, listener);
     const { certificateFile, certificateKeyFile } = this.#deps.config;
-    const tls = { cert: readFileSync(certificateFile), key: readFileSync(certificateKeyFile) };
-    return createTlsServer({ ...settings, ...tls }, listener);
+    const server = isTls
+      ? createTlsServer(
+          { ...settings, cert: readFileSync(certificateFile), key: readFileSync(certificateKeyFile) },
+          listener,
+        )
+      : createServer(settings, listener);
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    return server;
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     // HTTP/1.1 keeps connections without being told, and official clients are used to no such header.
     response.removeHeader('connection');
+    if (this.#isClosing) {
+      request.resume();
+      response.shouldKeepAlive = false;
+      answerEmpty(response, 503);
+      return;
+    }
     const path = pathOf(request.url ?? '/');
     const handler = this.#handlers.get(path);
     if (handler !== undefined) {

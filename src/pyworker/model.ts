@@ -55,22 +55,28 @@ export class Model {
     return call;
   }
 
-  /** One request, to the last byte of its answer. Rejects where there was none. */
-  whole(
-    path: string,
-    body: ModelBody,
-  ): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> {
+  /** One request, to the last byte of its answer, of which only the status is kept. Rejects where there was none in time. */
+  ask(path: string, body: ModelBody, withinMs: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let head: { status: number; headers: IncomingHttpHeaders } = { status: 0, headers: {} };
-      this.call(path, body, {
-        begun: (status, headers) => {
-          head = { status, headers };
+      let status = 0;
+      const call = this.call(path, body, {
+        begun: (said) => {
+          status = said;
         },
-        passed: (bytes) => chunks.push(bytes) > 0,
-        ended: () => resolve({ ...head, body: Buffer.concat(chunks) }),
-        failed: (why) => reject(new Error(why)),
+        passed: () => true,
+        ended: () => {
+          clearTimeout(overdue);
+          resolve(status);
+        },
+        failed: (why) => {
+          clearTimeout(overdue);
+          reject(new Error(why));
+        },
       });
+      const overdue = setTimeout(() => {
+        call.stop();
+        reject(new Error(`no answer within ${withinMs / 1_000} s`));
+      }, withinMs);
     });
   }
 

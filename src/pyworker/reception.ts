@@ -12,7 +12,7 @@ import { indexOf, type Session, type Sessions } from './sessions.ts';
 import type { SignatureCheck } from './signature.ts';
 import { type Payload, PayloadError } from './types.ts';
 import { workloadOf } from './workloads.ts';
-import { unwrap, type Wrapped } from './wrapper.ts';
+import { isRecord, unwrap, type Wrapped } from './wrapper.ts';
 
 export type ReceptionDeps = {
   readonly config: Pick<ResolvedConfig, 'maxBodyBytes' | 'maxRequests' | 'isUnsecured'>;
@@ -62,7 +62,8 @@ export class Reception {
     if (session !== null) session.expiresAtSec += session.lifetime;
     const payload = this.#parse(handler, wrapped.payload, response);
     if (payload === null) return;
-    const bytesOfPayload = payload === wrapped.payload ? wrapped.payloadBytes : null;
+    // A parser may have changed it in place.
+    const bytesOfPayload = handler.requestParser === undefined ? wrapped.payloadBytes : null;
     this.#admit(handler, { request, response, wrapped, session, payload, bytesOfPayload });
   }
 
@@ -88,7 +89,9 @@ export class Reception {
   #parse({ requestParser, route }: Handler, payload: Payload, response: ServerResponse): Payload | null {
     if (requestParser === undefined) return payload;
     try {
-      return requestParser(payload);
+      const parsed: unknown = requestParser(payload);
+      if (!isRecord(parsed) || parsed instanceof Promise) throw new TypeError('it gave no payload');
+      return parsed;
     } catch (error) {
       if (error instanceof PayloadError) answerJson(response, 422, { payload: error.problem });
       else {

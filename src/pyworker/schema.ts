@@ -100,7 +100,7 @@ export const workerConfigSchema = z
     modelLogFile: z.string().min(1).optional(),
     /** Of the model: a path such as /health, or a whole URL. MODEL_HEALTH_ENDPOINT when not given. */
     modelHealthcheckUrl: z.string().min(1).optional(),
-    /** Sessions at once; null: as many as come. */
+    /** Sessions at once; null or 0: as many as come. */
     maxSessions: z.int().min(0).nullable().default(10),
     /** Address to listen on. */
     host: z.string().min(1).default('0.0.0.0'),

@@ -104,14 +104,13 @@ export class Sessions {
   async #lastWords({ id, onCloseRoute, onClosePayload }: Session): Promise<void> {
     if (onCloseRoute === null) return;
     const said = typeof onClosePayload === 'object' && onClosePayload !== null ? onClosePayload : {};
-    const asked = this.#deps.model.whole(onCloseRoute, jsonBody({ ...said, session_id: id }));
-    const patience = new Promise<null>((resolve) => setTimeout(() => resolve(null), LAST_WORDS_MS).unref());
-    await Promise.race([asked, patience]).catch((error: unknown) =>
+    const body = jsonBody({ ...said, session_id: id });
+    await this.#deps.model.ask(onCloseRoute, body, LAST_WORDS_MS).catch((error: unknown) => {
       this.#deps.logger.warn(
         { session: id, why: String(error) },
         'the model was not told that a session ended',
-      ),
-    );
+      );
+    });
   }
 }
 

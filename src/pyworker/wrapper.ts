@@ -1,4 +1,4 @@
-import { type BodyUnreadable, textOf } from './body.ts';
+import { BodyUnreadable, textOf } from './body.ts';
 import type { Payload } from './types.ts';
 
 /** What the engine gave the client, as the client sends it on. The signature is of the url alone. */
@@ -66,7 +66,7 @@ export function readJson(
     const { text, isUtf8 } = textOf(bytes, contentType);
     return { value: JSON.parse(text), isUtf8 };
   } catch (error) {
-    if (error instanceof SyntaxError || (error as BodyUnreadable) instanceof Error) return null;
+    if (error instanceof SyntaxError || error instanceof BodyUnreadable) return null;
     throw error;
   }
 }

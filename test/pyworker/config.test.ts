@@ -71,7 +71,7 @@ describe('the configuration of a worker', () => {
         'handlers[1].allowParallelRequests: must be true or false',
       ],
       ...[
-        'handlers[2].benchmark: must be',
+        'handlers[2].benchmark: must have a dataset or a generator',
         'colour: is no option',
         'CONTAINER_ID: is not set',
         'PUBLIC_IPADDR: is not set',
