@@ -49,8 +49,8 @@ const STARTS = {
     ...(await startNode(join(HERE, 'floor.mjs'), [upstream.port, KEY])),
     headers: bearer,
   }),
-  leash: async () => {
-    const started = await startNode(join(HERE, 'leash.mjs'), [upstream.port, KEY]);
+  leash: async (flags = []) => {
+    const started = await startNode(join(HERE, 'leash.mjs'), [upstream.port, KEY], { flags });
     return { ...started, headers: { authorization: `Bearer ${started.token}` } };
   },
   portkey: () => startPortkey(order),

@@ -48,4 +48,6 @@ const made = await fetch(`${server.url}/api/admin/keys`, {
   }),
 });
 const { token } = await made.json();
+// For the memory test, which is started with --expose-gc.
+if (globalThis.gc !== undefined) process.on('SIGUSR2', () => globalThis.gc());
 process.stdout.write(`${JSON.stringify({ port: Number(new URL(server.url).port), token })}\n`);
