@@ -38,7 +38,7 @@ describe.each(EXAMPLES)('%s', (example) => {
     expect(words.lastIndexOf('USER')).toBeGreaterThan(words.lastIndexOf('FROM'));
     expect(words).toContain('HEALTHCHECK');
     expect(lines.find((line) => line.startsWith('ENTRYPOINT'))).toContain('["tini", "--",');
-    expect(read('start.sh')).toMatch(/\nexec node worker\.ts\n$/);
+    expect(read('start.sh')).toMatch(/\nexec node "\$folder\/worker\.ts"\n$/);
   });
 
   test('its scripts are ones that any shell can read', async () => {

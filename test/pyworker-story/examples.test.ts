@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
@@ -35,6 +36,8 @@ async function tell(
   const [worker] = stage.workers();
   expect(worker?.last_report).toMatchObject({ version: '1.1.0', error_msg: '' });
   expect(worker?.last_report?.max_perf).toBeGreaterThan(0);
+  // It has measured that itself: what an earlier run has saved would be taken for it.
+  expect(existsSync(join(folder, '.has_benchmark'))).toBe(false);
   expect(await stage.leash('status', endpoint.name)).toMatch(/1 ready[\s\S]* idle \(ready\) /);
 
   const requests = await call(stage);
