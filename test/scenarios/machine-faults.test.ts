@@ -23,21 +23,26 @@ describe.concurrent('a machine that cannot serve is given back, and the next one
     { fault: 'vllm-never-ready', kind: 'vllm-timeout' },
     { fault: 'health-only', kind: 'vllm-timeout' },
     { fault: 'overcharged', kind: 'contract-mismatch' },
-  ])('$fault', async ({ kind, ...fault }) => {
-    const { api, books } = stack;
-    const session = fault.fault;
-    await inject(session, fault);
-    await api.launched(aLaunch({ session }));
-    const ready = await api.supervised(session);
-    const [failed] = failedOf(ready.attempts);
-    expect(failed?.failure).toMatchObject({ kind, whose: 'host' });
-    expect(failed?.failure?.message).toMatch(/\w+ .*\./);
-    expect(ready.machine_id).not.toBe(failed?.machine_id);
-    const receipt = await api.destroyed(session);
-    expect(receipt.outcome).toBe('completed');
-    expect(await books.ours(session)).toHaveLength(2);
-    await books.expectAllWell(receipt, { trafficShare: 1 });
-  });
+  ])(
+    '$fault',
+    async ({ kind, ...fault }) => {
+      const { api, books } = stack;
+      const session = fault.fault;
+      await inject(session, fault);
+      await api.launched(aLaunch({ session }));
+      // All of these rent at once, and have to pass over each other's machines.
+      const ready = await api.supervised(session, 150_000);
+      const [failed] = failedOf(ready.attempts);
+      expect(failed?.failure).toMatchObject({ kind, whose: 'host' });
+      expect(failed?.failure?.message).toMatch(/\w+ .*\./);
+      expect(ready.machine_id).not.toBe(failed?.machine_id);
+      const receipt = await api.destroyed(session);
+      expect(receipt.outcome).toBe('completed');
+      expect(await books.ours(session)).toHaveLength(2);
+      await books.expectAllWell(receipt, { trafficShare: 1 });
+    },
+    240_000,
+  );
 });
 
 describe.concurrent('a mistake of the caller’s stops the launch after one host', () => {

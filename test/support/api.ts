@@ -105,8 +105,8 @@ export class Api {
   }
 
   /** READY, and looked at since by supervision: what it downloaded is on the meter. */
-  async supervised(session: string): Promise<StatusAnswer> {
-    await this.ready(session);
+  async supervised(session: string, withinMs?: number): Promise<StatusAnswer> {
+    await this.ready(session, withinMs);
     return this.until(
       session,
       'was looked at',
