@@ -1,10 +1,11 @@
 /**
- * Makes this checkout ready to run: npm packages, Node 24 and a Temporal server; with `--test` also the
- * server that skips time. Silent when there is nothing to do; otherwise it says what it does, and why.
+ * Makes this checkout ready to run: npm packages, Node 24, the built dashboard and a Temporal server; with
+ * `--test` also the server that skips time. Silent when there is nothing to do; otherwise it says what it does, and why.
  *
  * It runs on whatever Node the machine has (18 or newer), before anything is installed: plain
  * JavaScript, no dependency. Two runs at once wait for each other.
  */
+import { ensureDashboard } from './setup/dashboard.mjs';
 import { ensurePackages } from './setup/packages.mjs';
 import { Unprepared } from './setup/progress.mjs';
 import { ensureTemporal } from './setup/temporal.mjs';
@@ -14,6 +15,7 @@ const isForTests = process.argv.includes('--test');
 
 try {
   await ensurePackages();
+  await ensureDashboard();
   // Tests start a server of their own, whatever TEMPORAL_ADDRESS says.
   await ensureTemporal({ ignoreAddress: isForTests });
   if (isForTests) await ensureTimeSkippingServer();

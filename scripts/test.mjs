@@ -17,6 +17,7 @@ const BINARIES = join(ROOT, 'node_modules', '.bin');
 const counts = { passed: 0, failed: 0, skipped: 0 };
 for (const [name, program, args] of /** @type {const} */ ([
   ['types', 'tsc', ['--noEmit']],
+  ['types of the dashboard', 'tsc', ['--noEmit', '-p', 'src/dashboard']],
   ['lint', 'biome', ['check', '--error-on-warnings']],
 ])) {
   if (!(await step(name, program, [...args], process.env))) counts.failed += 1;

@@ -162,10 +162,11 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    verdicts = judgeOurs(input, survey, { ...sessions, ...early });',
       },
     ],
-    // A list that is drawn up late has what sessions have claimed and rented since they were asked.
+    // A list that is drawn up late has what sessions have claimed and rented since they were asked. A session
+    // that was asked before its second attempt is the one: where every machine failed, none would live to be taken.
     steps: inOrder(
-      every(4, fault({ call: 'list', fault: 'late', seconds: 5, times: 3 }), { to: 300 }),
-      every(2, fault({ fault: 'cdi-error' }), { to: 300 }),
+      every(2, fault({ call: 'list', fault: 'late', seconds: 5, times: 6 }), { to: 300 }),
+      every(7, fault({ fault: 'cdi-error' }), { to: 300 }),
     ),
     sessions: 1_000,
     together: 12,

@@ -1,0 +1,53 @@
+import { signal } from '@preact/signals';
+import { ApiProblem, call, whenSignedOut } from './api.ts';
+import { listen, stopListening } from './live.ts';
+
+/** Who is signed in, on which market. */
+export type Account = {
+  readonly role: 'admin' | 'viewer';
+  readonly expires_at: string;
+  readonly market: string;
+  readonly version: string;
+};
+
+/** Undefined: not known yet. Null: nobody is signed in. */
+export const account = signal<Account | null | undefined>(undefined);
+/** Why nobody could be asked, while it is not known. */
+export const reachProblem = signal<ApiProblem | null>(null);
+
+const ASK_AGAIN_MS = 2_000;
+
+whenSignedOut(() => {
+  stopListening();
+  account.value = null;
+});
+
+/** Finds out whether the cookie still holds; asks again until the server can be reached. */
+export async function restore(): Promise<void> {
+  try {
+    enter(await call<Account>('/api/session'));
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status === 401) account.value = null;
+    else {
+      reachProblem.value = error instanceof ApiProblem ? error : new ApiProblem(0, { detail: String(error) });
+      setTimeout(() => void restore(), ASK_AGAIN_MS);
+    }
+  }
+}
+
+/** Throws an `ApiProblem` when the token is wrong. */
+export async function signIn(token: string): Promise<void> {
+  enter(await call<Account>('/api/session', { method: 'POST', body: { token } }));
+}
+
+export async function signOut(): Promise<void> {
+  await call('/api/session', { method: 'DELETE' }).catch(() => undefined);
+  stopListening();
+  account.value = null;
+}
+
+function enter(found: Account): void {
+  reachProblem.value = null;
+  account.value = found;
+  listen();
+}

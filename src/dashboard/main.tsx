@@ -1,0 +1,8 @@
+import { render } from 'preact';
+import { App } from './app.tsx';
+import './theme.css';
+import './base.css';
+import './components/components.css';
+
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);

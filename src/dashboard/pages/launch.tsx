@@ -1,0 +1,10 @@
+import { usePageTitle } from '../page-title.ts';
+
+export function LaunchPage() {
+  usePageTitle('Launch');
+  return (
+    <div class="page-head">
+      <h1>Launch</h1>
+    </div>
+  );
+}

@@ -1,0 +1,10 @@
+import { usePageTitle } from '../page-title.ts';
+
+export function PlaygroundPage() {
+  usePageTitle('Playground');
+  return (
+    <div class="page-head">
+      <h1>Playground</h1>
+    </div>
+  );
+}
