@@ -123,15 +123,25 @@ async function seeEnd(session: string): Promise<number> {
   throw new Error(`${session} does not end.`);
 }
 
-/** A DELETE that was cut off, and when the market had it at last. */
+/** DELETEs that were cut off, and when the market had each at last. */
 async function noteInterrupted(after: number): Promise<void> {
   const calls = await stack.market.requests(after);
-  const contracts = await stack.market.contracts();
   for (const { at, path, method, status } of calls) {
     if (method !== 'DELETE' || status !== null) continue;
-    const contract = contracts.find(({ id }) => path.split('/').includes(String(id)));
-    if (contract?.destroy_requested_at != null) note('call', (contract.destroy_requested_at - at) * 1_000);
+    note('call', ((await destroyedAt(path)) - at) * 1_000);
   }
+}
+
+/** When the market first took a DELETE of the instance that `path` names, epoch seconds. */
+async function destroyedAt(path: string): Promise<number> {
+  const untilMs = Date.now() + WAIT_MS;
+  while (Date.now() < untilMs) {
+    const contracts = await stack.market.contracts();
+    const contract = contracts.find(({ id }) => path.split('/').includes(String(id)));
+    if (contract?.destroy_requested_at != null) return contract.destroy_requested_at;
+    await pause(250);
+  }
+  throw new Error(`${path} is not sent again.`);
 }
 
 async function newestCall(): Promise<number> {
