@@ -1,5 +1,5 @@
-# One image for the HTTP server and for workers. Node runs the TypeScript sources by stripping their types, so there
-# is no build of our own: src/ is what runs, and webpack bundles the workflows from it once, here.
+# One image for the HTTP server and for workers. Node runs the TypeScript sources by stripping their types, so src/
+# is what runs; two things are made from it once, here: the dashboard, by Vite, and the workflows' bundle, by webpack.
 
 # Debian, not Alpine: Temporal's native core needs glibc.
 FROM node:24.21.0-bookworm-slim AS base
@@ -10,6 +10,16 @@ FROM base AS packages
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --no-update-notifier
 
+# NODE_ENV would leave out what builds.
+FROM base AS dashboard
+ENV NODE_ENV=development
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-update-notifier
+COPY tsconfig.json ./
+COPY scripts/build-dashboard.mjs scripts/
+COPY src src
+RUN node scripts/build-dashboard.mjs
+
 FROM base AS bundled
 COPY --from=packages /app/node_modules node_modules
 COPY package.json ./
@@ -19,6 +29,7 @@ RUN node --input-type=module -e "const { workflowBundle } = await import('./src/
 
 FROM base
 COPY --from=bundled /app /app
+COPY --from=dashboard /app/dist dist
 # Secrets are read by this user: a mounted secret file must be readable for uid 1000.
 RUN install -d -o node -g node -m 700 /var/lib/leash /var/lib/leash-ca
 USER node
