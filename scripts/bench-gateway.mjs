@@ -31,12 +31,15 @@ const names = values.only.split(',').filter((name) => NAMES.includes(name));
 
 const messages = [{ role: 'user', content: 'Say something that is as long as a short question would be.' }];
 const plain = { model: 'bench', messages, max_tokens: 64 };
+const paced = { ...plain, stream: true, max_tokens: 100, seed: 5 };
 const ROUNDS = [
   { name: 'plain, 1', connections: 1, body: plain },
   { name: 'plain, 32', connections: 32, body: plain },
   { name: 'plain, 128', connections: 128, body: plain },
   { name: 'stream, 32', connections: 32, body: { ...plain, stream: true, max_tokens: 200, seed: 0 } },
-  { name: 'paced, 32', connections: 32, body: { ...plain, stream: true, max_tokens: 100, seed: 5 } },
+  // As clients come, at moments of their own; then all within one millisecond, where each waits for those before it.
+  { name: 'paced, 32', connections: 32, body: paced, spreadMs: 520 },
+  { name: 'at once, 32', connections: 32, body: paced },
 ];
 
 mkdirSync(DIR, { recursive: true });
@@ -91,6 +94,7 @@ async function measure(name) {
   }
 }
 
-function load({ port, headers }, { connections, body, seconds }) {
-  return runNode(join(HERE, 'load.mjs'), [JSON.stringify({ port, headers, body, connections, seconds })]);
+function load({ port, headers }, { connections, body, seconds, spreadMs }) {
+  const given = { port, headers, body, connections, seconds, spreadMs };
+  return runNode(join(HERE, 'load.mjs'), [JSON.stringify(given)]);
 }

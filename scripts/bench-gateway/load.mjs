@@ -3,7 +3,7 @@
  * Reads an order as JSON from its first argument, prints what it measured as JSON.
  *
  * @typedef {{port: number, headers: Record<string, string>, body: object, connections: number, seconds: number,
- *   requests?: number, readDelayMs?: number}} Order
+ *   requests?: number, readDelayMs?: number, spreadMs?: number}} Order
  */
 import { connect } from 'node:net';
 
@@ -28,7 +28,8 @@ const startedMs = performance.now();
 const untilMs = startedMs + order.seconds * 1_000;
 const mayBegin = () => (order.requests === undefined ? performance.now() < untilMs : begun < order.requests);
 
-await Promise.all(Array.from({ length: order.connections }, () => runConnection()));
+const apartMs = (order.spreadMs ?? 0) / order.connections;
+await Promise.all(Array.from({ length: order.connections }, (_, nth) => runConnection(nth * apartMs)));
 const seconds = (performance.now() - startedMs) / 1_000;
 process.stdout.write(
   `${JSON.stringify({
@@ -44,8 +45,12 @@ process.stdout.write(
   })}\n`,
 );
 
-/** One request after another on one socket, until time or requests are used up. */
-function runConnection() {
+/**
+ * One request after another on one socket, until time or requests are used up.
+ *
+ * @param {number} afterMs
+ */
+function runConnection(afterMs) {
   return new Promise((resolve) => {
     let socket = null;
     let answer = null;
@@ -88,7 +93,7 @@ function runConnection() {
         else resolve(undefined);
       });
     };
-    open();
+    setTimeout(open, afterMs);
   });
 }
 

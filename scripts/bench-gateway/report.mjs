@@ -69,6 +69,10 @@ export function ratios(measured) {
       'ms added to the first chunk when paced (goal 1.5)',
       (leash['paced, 32'].firstChunkP50Ms - direct['paced, 32'].firstChunkP50Ms).toFixed(3),
     ],
+    direct && [
+      'ms added to the first chunk of 32 that come within one millisecond',
+      (leash['at once, 32'].firstChunkP50Ms - direct['at once, 32'].firstChunkP50Ms).toFixed(3),
+    ],
   ];
   return `\n${goals
     .filter(Boolean)

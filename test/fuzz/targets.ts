@@ -1,0 +1,305 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { costsQuery } from '../../src/admin/costs-query.ts';
+import { keyBody } from '../../src/admin/key-schema.ts';
+import { offersQuery } from '../../src/admin/offers-query.ts';
+import { extendBody, hoursBody, launchBody, reapBody, timelineQuery } from '../../src/admin/schema.ts';
+import { makeTickets } from '../../src/admin/ticket.ts';
+import { classifyCreateRefusal, classifyStatusMessage, classifyVllmLog } from '../../src/domain/failure.ts';
+import { formatLabel, parseLabel } from '../../src/domain/label.ts';
+import { redactSecrets } from '../../src/domain/redaction.ts';
+import { findRefusedVllmArg } from '../../src/domain/vllm-args.ts';
+import { chatCompletion } from '../../src/gateway/anthropic/answer.ts';
+import { anthropicError } from '../../src/gateway/anthropic/api-errors.ts';
+import { CompletionStream } from '../../src/gateway/anthropic/completion-stream.ts';
+import { messagesRequest } from '../../src/gateway/anthropic/request.ts';
+import { Refusal } from '../../src/gateway/errors.ts';
+import { countEvents, EventCutter, readFirstEvent } from '../../src/gateway/events.ts';
+import { readComplaint } from '../../src/gateway/foreign-error.ts';
+import { hasTokenShape } from '../../src/gateway/keys/token.ts';
+import { bytesFor, parseInferenceBody } from '../../src/gateway/request-body.ts';
+import { findUsage, findUsageAtEnd } from '../../src/gateway/usage.ts';
+import { withoutNullNames, withoutUsage, withUsageAsked } from '../../src/gateway/vllm-streams.ts';
+import { BodyUnreadable, textOf } from '../../src/pyworker/body.ts';
+import { SignatureCheck } from '../../src/pyworker/signature.ts';
+import {
+  workloadForCompletions,
+  workloadForEmbeddings,
+  workloadForRerank,
+  workloadOf,
+} from '../../src/pyworker/workloads.ts';
+import { readSaid, saysGone, toMarketError } from '../../src/vast/answer.ts';
+import { toAccount, toChargeRow, toInvoice, toVolume } from '../../src/vast/books.ts';
+import { toOffer } from '../../src/vast/offers.ts';
+import { toEndpoint, toTemplate, toWorker, toWorkergroup } from '../../src/vast/serverless-wire.ts';
+import { toInstance } from '../../src/vast/wire.ts';
+import { parseMetrics } from '../../src/vllm/metrics.ts';
+import { countModelsCalls, toUsage } from '../../src/vllm/usage.ts';
+import { SEEDS } from './seeds.ts';
+
+/** A parser of outside data, with good inputs to spoil. What it throws is a finding, and so is what it gets wrong. */
+export type Target = {
+  readonly name: string;
+  readonly seeds: readonly string[];
+  readonly take: (input: Buffer) => void;
+};
+
+const API_URL = 'http://127.0.0.1:8700';
+const NO_KEY = new SignatureCheck(() => null);
+const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+const tickets = makeTickets({ admin: Buffer.alloc(32, 1) });
+
+export const TARGETS: readonly Target[] = [
+  // What callers send.
+  ofJson('admin bodies', SEEDS.adminBodies, (value) => {
+    for (const schema of [launchBody, extendBody, hoursBody, reapBody, keyBody]) schema.safeParse(value);
+  }),
+  {
+    name: 'admin queries',
+    seeds: SEEDS.queries,
+    take: (input) => {
+      const query: Record<string, string> = Object.fromEntries(new URLSearchParams(input.toString()));
+      for (const schema of [offersQuery, costsQuery, timelineQuery]) schema.safeParse(query);
+    },
+  },
+  {
+    name: 'cookies and keys',
+    seeds: [tickets.issue('admin', 0).value, 'sk-leash-abcdefghijklmnopqrstuvwxyz'],
+    take: (input) => {
+      const text = input.toString('latin1');
+      const known = tickets.read(text, 0);
+      if (known !== null && tickets.issue('admin', 0).value !== text)
+        throw new Error('A forged ticket was taken.');
+      hasTokenShape(text);
+    },
+  },
+  {
+    name: 'inference bodies',
+    seeds: SEEDS.inference,
+    take: unless([Refusal], (input) => {
+      const body = parseInferenceBody(input);
+      const spliced = JSON.parse(bytesFor(body, 'the/model').toString()) as Record<string, unknown>;
+      if (spliced.model !== 'the/model') throw new Error(`The spliced body names ${String(spliced.model)}.`);
+      if (body.isStream) JSON.parse(withUsageAsked(input).toString());
+    }),
+  },
+  ofJson(
+    'requests for Anthropic',
+    SEEDS.inference,
+    unless([Refusal], (value) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+      const body = value as Record<string, unknown>;
+      for (const route of ['chat/completions', 'completions'] as const)
+        JSON.stringify(messagesRequest(route, body, { model: 'claude-sonnet-4-5', maxTokensDefault: 4_096 }));
+    }),
+  ),
+  {
+    name: 'refused vLLM arguments',
+    seeds: ['--api-key=x', '--max-model-len 4096', '--no-enable-log-requests'],
+    take: (input) => void findRefusedVllmArg(input.toString()),
+  },
+  // What inference servers send back.
+  {
+    name: 'streams of OpenAI’s events',
+    seeds: SEEDS.openAiStreams,
+    take: (input) => {
+      for (const route of ['chat/completions', 'responses'] as const) {
+        const cutter = new EventCutter(route);
+        const out = Buffer.concat([...pieces(input).map((piece) => cutter.cut(piece)), cutter.rest()]);
+        if (!startsWith(input, out)) throw new Error('What came out is not what went in.');
+      }
+      countEvents(input);
+      readFirstEvent(input);
+      withoutUsage(input);
+      withoutNullNames(input);
+      findUsageAtEnd(input);
+    },
+  },
+  {
+    name: 'answers of OpenAI’s kind',
+    seeds: SEEDS.openAiAnswers,
+    take: (input) => {
+      findUsage(input);
+      for (const status of [400, 404, 422]) readComplaint(status, input);
+    },
+  },
+  {
+    name: 'streams of Anthropic’s events',
+    seeds: SEEDS.anthropicStreams,
+    take: (input) => {
+      const stream = new CompletionStream({ model: 'm', createdSec: 1, includeUsage: true });
+      const out = Buffer.concat([
+        ...pieces(input).map((piece) => stream.push(piece)),
+        stream.end(),
+      ]).toString();
+      void stream.usage;
+      if (!/data: (?:\[DONE\]|\{"error".*\})\n\n$/s.test(out))
+        throw new Error('The stream ends without a word.');
+      for (const event of out.split('\n\n').filter((text) => text.startsWith('data: {')))
+        JSON.parse(event.slice(6));
+    },
+  },
+  ofJson(
+    'answers of Anthropic',
+    SEEDS.anthropicAnswers,
+    unless([TypeError], (value) => {
+      for (const route of ['chat/completions', 'completions'] as const)
+        JSON.stringify(chatCompletion(value, { model: 'm', createdSec: 1, route }));
+    }),
+  ),
+  {
+    name: 'errors of Anthropic',
+    seeds: SEEDS.anthropicAnswers,
+    take: (input) => void anthropicError(529, input.toString()),
+  },
+  {
+    name: 'metrics of vLLM',
+    seeds: SEEDS.metrics,
+    take: (input) => {
+      const text = input.toString();
+      parseMetrics(text);
+      toUsage(text);
+      countModelsCalls(text);
+    },
+  },
+  // What the market sends back.
+  ofJson('instances, offers and books', SEEDS.vast, (value) => {
+    toInstance(value, { apiUrl: API_URL });
+    toOffer(value, { nowMs: 0 });
+    toAccount(value);
+    toChargeRow(value);
+    toInvoice(value);
+    toVolume(value);
+  }),
+  ofJson('serverless templates, endpoints and workers', SEEDS.vast, (value) => {
+    toTemplate(value);
+    toEndpoint(value);
+    toWorkergroup(value);
+    toWorker(value);
+  }),
+  {
+    name: 'words of the market',
+    seeds: SEEDS.refusals,
+    take: (input) => {
+      const body = input.toString();
+      const answer = {
+        status: 404,
+        json: parsed(body),
+        body,
+        retryAfterMs: null,
+        secrets: ['a-secret-of-ours'],
+      };
+      const said = readSaid(answer);
+      saysGone(answer, said);
+      const { message } = toMarketError(answer, said, 'do it');
+      if (message.includes('a-secret-of-ours')) throw new Error('A secret was quoted.');
+      classifyCreateRefusal(said);
+    },
+  },
+  {
+    name: 'labels',
+    seeds: ['leash.abcdefghij.default.klmnopqrst.1.x1763856000', 'leash.abcdefghij.a-b.klmnopqrst.12.x1'],
+    take: (input) => {
+      const text = input.toString();
+      const label = parseLabel(text);
+      if (label !== null && formatLabel(label) !== text)
+        throw new Error('A label is not what it was read from.');
+    },
+  },
+  {
+    name: 'status messages and logs',
+    seeds: SEEDS.logs,
+    take: (input) => {
+      const text = input.toString();
+      classifyStatusMessage(text);
+      classifyVllmLog(text.split('\n'));
+    },
+  },
+  {
+    name: 'secrets in texts',
+    seeds: SEEDS.secrets,
+    take: (input) => {
+      const text = redactSecrets(input.toString(), ['a-secret-of-ours']);
+      if (text.includes('a-secret-of-ours')) throw new Error('A secret is left.');
+    },
+  },
+  // What the serverless engine and its clients send to a worker.
+  ofJson('payloads of a worker', SEEDS.inference, (value) => {
+    for (const calculate of [workloadForCompletions, workloadForEmbeddings, workloadForRerank]) {
+      const payload = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+      const load = workloadOf(calculate, payload);
+      if (!Number.isFinite(load) || load < 0) throw new Error(`The workload is ${load}.`);
+    }
+  }),
+  {
+    name: 'signatures',
+    seeds: ['{"url":"http://h:1/x","signature":"YWJj"}', '{"url":1,"signature":null}'],
+    take: (input) => {
+      const fields = parsed(input.toString()) as { url?: unknown; signature?: unknown } | null | undefined;
+      const check = new SignatureCheck(() => publicKey);
+      if (check.isRight(fields?.url, fields?.signature))
+        throw new Error('A signature that nobody made is right.');
+      if (NO_KEY.isRight(fields?.url, fields?.signature)) throw new Error('Right without a key.');
+    },
+  },
+  {
+    name: 'bodies of a worker',
+    seeds: ['text', 'caf\u00e9', '\ufeffwith a mark'],
+    take: unless([BodyUnreadable], (input: Buffer) => {
+      for (const type of [
+        'application/json',
+        'text/plain; charset=utf-16',
+        'text/plain; charset=none',
+        undefined,
+      ])
+        textOf(input, type);
+    }),
+  },
+];
+
+/** Only what is JSON: the parser stands behind one. */
+function ofJson(name: string, seeds: readonly string[], take: (value: unknown) => void): Target {
+  return {
+    name,
+    seeds,
+    take: (input) => {
+      const value = parsed(input.toString());
+      if (value !== undefined) take(value);
+    },
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A parser may refuse, in the way it says it does. */
+function unless<Given>(
+  refusals: readonly (abstract new (...given: never[]) => Error)[],
+  take: (given: Given) => void,
+) {
+  return (given: Given): void => {
+    try {
+      take(given);
+    } catch (error) {
+      if (!refusals.some((refusal) => error instanceof refusal)) throw error;
+    }
+  };
+}
+
+/** In pieces of growing length, so that every mark is cut somewhere. */
+function pieces(input: Buffer): Buffer[] {
+  const cut: Buffer[] = [];
+  for (let at = 0, length = 1; at < input.length; at += length, length = (length % 97) + 3)
+    cut.push(input.subarray(at, at + length));
+  return cut;
+}
+
+/** All of `out` came from `input`, in its order; a last event may have got its empty line. */
+function startsWith(input: Buffer, out: Buffer): boolean {
+  const end = out.subarray(0, Math.min(out.length, input.length));
+  return input.subarray(0, end.length).equals(end) && out.length <= input.length + 2;
+}
