@@ -19,8 +19,6 @@ export type Installation = {
   noteLedger(): void;
   /** The vLLM key of an instance: derived from the secret and its label, stored nowhere. */
   instanceKey(label: string): string;
-  /** Signs what stands for `token` in a browser: derived from the secret and that token, stored nowhere. */
-  ticketKey(token: string): Buffer;
 };
 
 type InstallationSettings = {
@@ -61,7 +59,6 @@ export function openInstallation(settings: InstallationSettings): Installation {
     },
     instanceKey: (label) =>
       `sk-leash-${createHmac('sha256', secret).update(`instance-key:${label}`).digest('base64url')}`,
-    ticketKey: (token) => createHmac('sha256', secret).update(`ticket-key:${token}`).digest(),
   };
 }
 

@@ -1,25 +1,19 @@
-import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { adminApp } from './admin/app.ts';
-import { admitCaller, type CountWrongToken, type Tokens, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
-import { CONTENT_SECURITY_POLICY, serveDashboard } from './admin/dashboard.ts';
+import { type Admit, admitBearer, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
 import { makeMetrics } from './admin/metrics.ts';
 import { toSessionRequest } from './admin/present.ts';
-import { answerError } from './admin/problems.ts';
+import { answerError, answerNotFound } from './admin/problems.ts';
 import { launchBody } from './admin/schema.ts';
-import { signInRoutes } from './admin/sign-in.ts';
-import { makeTickets } from './admin/ticket.ts';
 import { readTiers } from './admin/tiers-file.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
 import { connectSessions, type Sessions } from './client.ts';
-import { type Config, isLoopback, namespaceOf, parseConfig } from './config.ts';
+import { type Config, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Answered } from './gateway/front.ts';
@@ -54,16 +48,10 @@ export type HttpServerDeps = {
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
   readonly deadlines?: Partial<Deadlines>;
-  /** The namespace in Temporal's Web UI, where sessions are seen; null or left out: not known. */
-  readonly temporalUiUrl?: string | null;
-  /** Where the built dashboard lies; left out: that of this checkout. */
-  readonly dashboardDirectory?: string;
   /** Where keys lie that settings name; left out: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 } & Pick<GatewayDeps, 'keys' | 'metering' | 'priceOf' | 'anthropic'>;
 
-const PACKAGE = new URL('../package.json', import.meta.url);
-const DASHBOARD = fileURLToPath(new URL('../dist/dashboard', import.meta.url));
 const DRAIN_MS = 10_000;
 /** For a whole request to arrive: 32 MiB on a slow line, but not for ever. */
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -135,20 +123,13 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.addHook('onClose', () => gateway.close());
   observe(app, noteAnswered);
   app.setErrorHandler(answerError);
-  await app.register(helmet, { contentSecurityPolicy: CONTENT_SECURITY_POLICY });
-  await app.register(cookie);
-  const tokens = { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN };
-  const tickets = ticketsFor(installation, tokens);
-  const countWrongToken = await makeCount(app);
-  const admit = admitCaller({ ...tokens, tickets, countWrongToken });
-  await app.register(signInRoutes({ ...tokens, tickets, countWrongToken, place: placeOf(deps) }), {
-    prefix: '/api',
-  });
+  app.setNotFoundHandler(answerNotFound);
+  await app.register(helmet);
+  const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
   await app.register(
     adminApp({ sessions, config, tiers, admit, metrics, gateway, metering, keys: keys.book }),
   );
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
-  await serveDashboard(app, deps.dashboardDirectory ?? DASHBOARD);
   return app;
 }
 
@@ -163,25 +144,14 @@ function wakerOf({ sessions, config, logger }: HttpServerDeps, tiers: readonly T
   });
 }
 
-/** One count of wrong tokens for all surfaces: they are the same tokens. */
-async function makeCount(app: FastifyInstance): Promise<CountWrongToken> {
+/** One count of wrong tokens for both surfaces: they are the same tokens. */
+async function makeAdmit(
+  app: FastifyInstance,
+  tokens: { token: string; viewerToken: string | undefined },
+): Promise<Admit> {
   await app.register(rateLimit, { global: false });
-  return app.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: 60_000 });
-}
-
-function ticketsFor({ ticketKey }: Installation, { token, viewerToken }: Tokens) {
-  return makeTickets({
-    admin: ticketKey(token),
-    ...(viewerToken !== undefined && { viewer: ticketKey(viewerToken) }),
-  });
-}
-
-/** What the dashboard says of where it is. */
-function placeOf({ config, temporalUiUrl = null }: HttpServerDeps) {
-  const { host } = new URL(config.VASTAI_API_URL);
-  const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
-  const market = isLoopback(config.VASTAI_API_URL) ? 'simulated' : host;
-  return { market, temporal_ui_url: temporalUiUrl, version };
+  const countWrongToken = app.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: 60_000 });
+  return admitBearer({ ...tokens, countWrongToken });
 }
 
 function observe(app: FastifyInstance, noteAnswered: (seen: Answered) => void): void {
@@ -264,8 +234,7 @@ async function main(): Promise<void> {
   const archive = openArchive({ owner, home, databaseUrl: config.LEASH_DATABASE_URL });
   const sessions = await connectSessions({ config, installation, archive, namespace, logger });
   try {
-    const temporalUiUrl = config.LEASH_TEMPORAL_UI_URL ?? null;
-    const server = await startHttpServer({ config, installation, sessions, logger, temporalUiUrl });
+    const server = await startHttpServer({ config, installation, sessions, logger });
     const signal = await untilStopped();
     logger.info({ signal }, 'HTTP server stops');
     await server.close();

@@ -231,14 +231,6 @@ export const problemAnswer = z.object({
     .describe('Everything wrong with the input, at once'),
 });
 
-export const signInAnswer = z.object({
-  role: z.enum(['admin', 'viewer']),
-  expires_at: time,
-  market: z.string().describe('`simulated`, or the host of the market'),
-  temporal_ui_url: z.string().nullable().describe('Where sessions are seen in Temporal; null: not known'),
-  version: z.string(),
-});
-
 export const readinessAnswer = z.object({
   ready: z.boolean(),
   temporal: z.boolean(),
@@ -253,7 +245,6 @@ export * from './machine-answers.ts';
 export * from './plan-answers.ts';
 export * from './provider-answers.ts';
 
-export type SignInAnswer = z.output<typeof signInAnswer>;
 export type AttemptAnswer = z.output<typeof attemptAnswer>;
 export type ReceiptAnswer = z.output<typeof receiptAnswer>;
 export type StatusAnswer = z.output<typeof statusAnswer>;

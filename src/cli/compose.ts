@@ -103,11 +103,7 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
 
   onStarting?.(['HTTP server']);
   const apiUrl = await startServer(
-    {
-      ...{ config, installation, sessions, logger },
-      workerMetrics: () => worker.metrics.text(),
-      temporalUiUrl: uiUrlOf(temporal, config),
-    },
+    { config, installation, sessions, logger, workerMetrics: () => worker.metrics.text() },
     parts,
   );
   return {
@@ -120,10 +116,6 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
     died: parts.died,
     stop: () => parts.stop(),
   };
-}
-
-function uiUrlOf({ uiUrl, namespace }: Running['temporal'], config: Config): string | null {
-  return uiUrl === null ? (config.LEASH_TEMPORAL_UI_URL ?? null) : `${uiUrl}/namespaces/${namespace}`;
 }
 
 async function startMarket(

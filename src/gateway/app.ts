@@ -9,7 +9,7 @@ import { ROUTES } from './target.ts';
 export type Admit = (
   request: FastifyRequest,
 ) => Promise<
-  | { readonly kind: 'admitted' | 'viewer' | 'no-token' | 'wrong-token' | 'cross-site' }
+  | { readonly kind: 'admitted' | 'viewer' | 'no-token' | 'wrong-token' }
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
 >;
 
@@ -89,11 +89,6 @@ async function requireAdmission({ gateway, admit }: GatewayAppDeps, request: Fas
   }
   if (admission.kind === 'viewer') {
     throw new Refusal(refused(403, 'permission_denied', 'This token may look at the admin API only.'));
-  }
-  if (admission.kind === 'cross-site') {
-    throw new Refusal(
-      refused(403, 'permission_denied', 'A page of another origin sent this; send an API key.'),
-    );
   }
   const message =
     admission.kind === 'no-token'
