@@ -186,6 +186,12 @@ const settings = {
     .describe('Port of the simulated market that `npm start` brings up'),
   LEASH_TEMPORAL_PORT: port.default(7233).describe('Port of the Temporal server that `npm start` brings up'),
   LEASH_TEMPORAL_UI_PORT: port.default(8233).describe('Port of its Web UI'),
+  LEASH_TEMPORAL_UI_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe(
+      "The namespace in Temporal's Web UI (`http://host:8233/namespaces/leash`), for the dashboard's links; `npm start` knows its own",
+    ),
   LEASH_DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()

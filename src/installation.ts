@@ -19,6 +19,8 @@ export type Installation = {
   noteLedger(): void;
   /** The vLLM key of an instance: derived from the secret and its label, stored nowhere. */
   instanceKey(label: string): string;
+  /** What signs the cookies that stand for `token`: another token, or another installation, signs otherwise. */
+  cookieKey(token: string): Buffer;
 };
 
 type InstallationSettings = {
@@ -59,6 +61,7 @@ export function openInstallation(settings: InstallationSettings): Installation {
     },
     instanceKey: (label) =>
       `sk-leash-${createHmac('sha256', secret).update(`instance-key:${label}`).digest('base64url')}`,
+    cookieKey: (token) => createHmac('sha256', secret).update(`cookie-key:${token}`).digest(),
   };
 }
 

@@ -1,14 +1,19 @@
 import type { AddressInfo, Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { adminApp } from './admin/app.ts';
-import { type Admit, admitBearer, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
+import { type JudgeToken, makeAdmit, makeTokenJudge, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
+import { serveDashboard } from './admin/dashboard-files.ts';
 import { makeMetrics } from './admin/metrics.ts';
 import { toSessionRequest } from './admin/present.ts';
-import { answerError, answerNotFound } from './admin/problems.ts';
+import { answerError } from './admin/problems.ts';
 import { launchBody } from './admin/schema.ts';
+import { SECURITY_HEADERS } from './admin/security-headers.ts';
+import { SignIns } from './admin/sign-in-cookie.ts';
 import { readTiers } from './admin/tiers-file.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
@@ -48,10 +53,15 @@ export type HttpServerDeps = {
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
   readonly deadlines?: Partial<Deadlines>;
+  /** The namespace in Temporal's Web UI, where sessions are seen; left out: LEASH_TEMPORAL_UI_URL. */
+  readonly temporalUiUrl?: string | null;
   /** Where keys lie that settings name; left out: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Where the built dashboard lies; left out: where `npm run build:dashboard` puts it. */
+  readonly dashboardDir?: string;
 } & Pick<GatewayDeps, 'keys' | 'metering' | 'priceOf' | 'anthropic'>;
 
+const DASHBOARD_DIR = fileURLToPath(new URL('../dist/dashboard', import.meta.url));
 const DRAIN_MS = 10_000;
 /** For a whole request to arrive: 32 MiB on a slow line, but not for ever. */
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -90,7 +100,10 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const keys = await openGatewayKeys(place);
   const usdPerHourOf = makeGpuPrices(sessions);
   const metering = openMetering({ ...place, registry: metrics.registry, usdPerHourOf });
+  const { adminToken } = installation;
+  const signIns = new SignIns({ admin: adminToken, viewer: config.VIEWER_TOKEN }, installation);
   const gateway = openGateway({
+    isSignedIn: (request) => signIns.admissionOf(request)?.kind === 'admitted',
     anthropic: ANTHROPIC,
     keys,
     metering,
@@ -123,13 +136,16 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.addHook('onClose', () => gateway.close());
   observe(app, noteAnswered);
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler(answerNotFound);
-  await app.register(helmet);
-  const admit = await makeAdmit(app, { token: installation.adminToken, viewerToken: config.VIEWER_TOKEN });
-  await app.register(
-    adminApp({ sessions, config, tiers, admit, metrics, gateway, metering, keys: keys.book }),
-  );
+  await app.register(helmet, SECURITY_HEADERS);
+  // What reads and writes cookies is loaded by it; sign-ins need no more of it.
+  await app.register(cookie, { hook: false });
+  const judgeToken = await countingJudge(app, { token: adminToken, viewerToken: config.VIEWER_TOKEN });
+  const admit = makeAdmit(judgeToken, signIns);
+  const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book };
+  const temporalUiUrl = deps.temporalUiUrl ?? config.LEASH_TEMPORAL_UI_URL ?? null;
+  await app.register(adminApp({ ...shared, admit, judgeToken, signIns, temporalUiUrl }));
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
+  await serveDashboard(app, deps.dashboardDir ?? DASHBOARD_DIR);
   return app;
 }
 
@@ -144,14 +160,14 @@ function wakerOf({ sessions, config, logger }: HttpServerDeps, tiers: readonly T
   });
 }
 
-/** One count of wrong tokens for both surfaces: they are the same tokens. */
-async function makeAdmit(
+/** One count of wrong tokens for all surfaces: they are the same tokens. */
+async function countingJudge(
   app: FastifyInstance,
   tokens: { token: string; viewerToken: string | undefined },
-): Promise<Admit> {
+): Promise<JudgeToken> {
   await app.register(rateLimit, { global: false });
   const countWrongToken = app.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: 60_000 });
-  return admitBearer({ ...tokens, countWrongToken });
+  return makeTokenJudge({ ...tokens, countWrongToken });
 }
 
 function observe(app: FastifyInstance, noteAnswered: (seen: Answered) => void): void {

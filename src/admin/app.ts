@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import type { Tier } from '../domain/tier.ts';
 import type { KeyBook } from '../gateway/keys/keys.ts';
 import type { Metering } from '../gateway/metering.ts';
-import { type Admit, requireAdmission } from './auth.ts';
+import { type Admit, type JudgeToken, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import { costsRoutes } from './costs.ts';
 import { hoursRoutes } from './hours.ts';
@@ -17,11 +17,12 @@ import { newsRoutes } from './news.ts';
 import { offersRoutes } from './offers.ts';
 import { OPENAPI } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
-
 import { answerError, answerNotFound } from './problems.ts';
 import { type ProviderDesk, providersRoutes } from './providers.ts';
 import { reapRoutes } from './reap.ts';
 import { sessionsRoutes } from './sessions.ts';
+import { signInRoutes } from './sign-in.ts';
+import type { SignIns } from './sign-in-cookie.ts';
 import { timelineRoutes } from './timeline.ts';
 import { vllmRoutes } from './vllm.ts';
 
@@ -30,10 +31,13 @@ export type AdminDeps = {
   readonly config: Config;
   readonly tiers: readonly Tier[];
   readonly admit: Admit;
+  readonly judgeToken: JudgeToken;
+  readonly signIns: SignIns;
   readonly metrics: Metrics;
   readonly keys: KeyBook;
   readonly metering: Pick<Metering, 'usage'>;
   readonly gateway: ProviderDesk;
+  readonly temporalUiUrl: string | null;
 };
 
 const BODY_BYTES_MAX = 256 * 1_024;
@@ -48,6 +52,7 @@ export const adminApp =
     await app.register(swagger, { openapi: OPENAPI });
 
     await app.register(adminRoutes(deps), { prefix: '/api/admin' });
+    await app.register(signInRoutes(deps), { prefix: '/api/session' });
     await app.register(probeRoutes(deps));
     app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   };
@@ -55,7 +60,11 @@ export const adminApp =
 const adminRoutes =
   (deps: AdminDeps): FastifyPluginAsync =>
   async (app) => {
-    app.addHook('onRequest', (request) => requireAdmission(deps.admit, request));
+    app.addHook('onRequest', async (request, reply) => {
+      await requireAdmission(deps.admit, request);
+      const renewed = deps.signIns.renew(request.raw);
+      if (renewed !== null) reply.header('set-cookie', renewed.setCookie);
+    });
     app.addHook('onRoute', (route) => {
       route.schema = { ...route.schema, security: [{ admin: [] }] };
       route.bodyLimit = BODY_BYTES_MAX;

@@ -1,17 +1,24 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problem.ts';
 import { isSameSecret } from '../installation.ts';
+import type { SignIns } from './sign-in-cookie.ts';
 
-/** What the bearer token of a request makes of it. */
+/** What the token or the cookie of a request makes of it. */
 export type Admission =
   | { readonly kind: 'admitted' }
   /** May look and change nothing. */
   | { readonly kind: 'viewer' }
   | { readonly kind: 'no-token' }
+  /** Its cookie has run out, or stands for a token that is no more. */
+  | { readonly kind: 'signed-out' }
+  /** Its cookie is good, but another site's page may have sent it. */
+  | { readonly kind: 'cross-site'; readonly why: string }
   | { readonly kind: 'wrong-token' }
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number };
 
 export type Admit = (request: FastifyRequest) => Promise<Admission>;
+/** Whose token it is; counts the wrong ones. */
+export type JudgeToken = (given: string, request: FastifyRequest) => Promise<Admission>;
 
 type CountWrongToken = (
   request: FastifyRequest,
@@ -19,13 +26,23 @@ type CountWrongToken = (
 
 export const WRONG_TOKENS_PER_MINUTE = 10;
 
+/** Admits by the bearer token, and where there is none by the cookie of a sign-in. */
+export function makeAdmit(judgeToken: JudgeToken, signIns: SignIns): Admit {
+  return async (request) => {
+    const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    return given === undefined
+      ? (signIns.admissionOf(request.raw) ?? { kind: 'no-token' })
+      : judgeToken(given, request);
+  };
+}
+
 /**
- * Admits who holds `token`, and as a viewer who holds `viewerToken`.
+ * Admits who gives `token`, and as a viewer who gives `viewerToken`.
  *
  * Only wrong tokens are counted against an address, and the right one passes whatever the count: behind
  * one address may be many, and whoever can lock the owner out keeps a rented GPU from being destroyed.
  */
-export function admitBearer({
+export function makeTokenJudge({
   token,
   viewerToken,
   countWrongToken,
@@ -33,10 +50,8 @@ export function admitBearer({
   token: string;
   viewerToken?: string | undefined;
   countWrongToken: CountWrongToken;
-}): Admit {
-  return async (request) => {
-    const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (given === undefined) return { kind: 'no-token' };
+}): JudgeToken {
+  return async (given, request) => {
     if (isSameSecret(given, token)) return { kind: 'admitted' };
     if (viewerToken !== undefined && isSameSecret(given, viewerToken)) return { kind: 'viewer' };
     const count = await countWrongToken(request);
@@ -49,21 +64,30 @@ export function admitBearer({
 /** Throws the `Problem` of a request that is not admitted. */
 export async function requireAdmission(admit: Admit, request: FastifyRequest): Promise<void> {
   const admission = await admit(request);
+  if (admission.kind === 'admitted') return;
+  if (admission.kind !== 'viewer') throw refusalOf(admission);
+  if (request.method === 'GET' || request.method === 'HEAD') return;
+  throw new Problem(
+    'forbidden',
+    `This is the viewer's token, which may look and change nothing: ${request.method} needs the admin token.`,
+  );
+}
+
+export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' | 'viewer' }>): Problem {
   switch (admission.kind) {
-    case 'admitted':
-      return;
-    case 'viewer':
-      if (request.method === 'GET' || request.method === 'HEAD') return;
-      throw new Problem(
-        'forbidden',
-        `This is the viewer's token, which may look and change nothing: ${request.method} needs the admin token.`,
-      );
     case 'no-token':
-      throw new Problem('unauthorized', 'This call needs the admin token: Authorization: Bearer ADMIN_TOKEN');
+      return new Problem(
+        'unauthorized',
+        'This call needs the admin token: Authorization: Bearer ADMIN_TOKEN',
+      );
+    case 'signed-out':
+      return new Problem('unauthorized', 'This sign-in has ended. Sign in again with the admin token.');
+    case 'cross-site':
+      return new Problem('forbidden', admission.why);
     case 'wrong-token':
-      throw new Problem('unauthorized', 'This is not the admin token of this installation.');
+      return new Problem('unauthorized', 'This is not the admin token of this installation.');
     case 'too-many':
-      throw new Problem(
+      return new Problem(
         'too-many',
         `More than ${WRONG_TOKENS_PER_MINUTE} wrong tokens came from this address within a minute.`,
         { retryAfterSeconds: admission.retryAfterSeconds },

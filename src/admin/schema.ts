@@ -254,6 +254,9 @@ export const sessionsQuery = z.strictObject({
   after: text('the `next` of the answer before', 4_000).optional(),
 });
 
+/** Not strict: a mistyped name of the field would have the token said back. */
+export const signInBody = z.object({ token: z.string('the admin token, or the viewer token') });
+
 export * from './key-schema.ts';
 
 /** Bounds of the header; it becomes the id of a Temporal update. */

@@ -103,7 +103,11 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
 
   onStarting?.(['HTTP server']);
   const apiUrl = await startServer(
-    { config, installation, sessions, logger, workerMetrics: () => worker.metrics.text() },
+    {
+      ...{ config, installation, sessions, logger },
+      workerMetrics: () => worker.metrics.text(),
+      temporalUiUrl: uiUrlOf(temporal),
+    },
     parts,
   );
   return {
@@ -116,6 +120,10 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
     died: parts.died,
     stop: () => parts.stop(),
   };
+}
+
+function uiUrlOf({ uiUrl, namespace }: Running['temporal']): string | null {
+  return uiUrl === null ? null : `${uiUrl}/namespaces/${namespace}`;
 }
 
 async function startMarket(

@@ -5,6 +5,9 @@ import type { GatewayKeys, KeyHolder } from './seams.ts';
 /** Who may use the gateway: the holder of a key (null: of the admin token). Undefined: nobody we know. */
 export type KnownCaller = KeyHolder | null | undefined;
 
+/** Whether a request without a token comes from a page whose reader is signed in, and may spend. */
+export type IsSignedIn = (request: IncomingMessage) => boolean;
+
 /**
  * Knows callers by their bearer token, at the price of one hash. Whom it does not know, and why, is for the
  * slower way to say, which counts wrong tokens.
@@ -12,10 +15,12 @@ export type KnownCaller = KeyHolder | null | undefined;
 export function makeAdmission(
   adminToken: string,
   keys: GatewayKeys | null,
+  isSignedIn: IsSignedIn,
 ): (request: IncomingMessage) => KnownCaller {
   const expected = digestOf(adminToken);
-  return ({ headers: { authorization } }) => {
-    if (authorization === undefined) return undefined;
+  return (request) => {
+    const { authorization, cookie } = request.headers;
+    if (authorization === undefined) return cookie !== undefined && isSignedIn(request) ? null : undefined;
     const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
     if (token === undefined) return undefined;
     if (timingSafeEqual(digestOf(token), expected)) return null;

@@ -5,11 +5,12 @@ import type { Gateway } from './gateway.ts';
 import { requestIdOf } from './headers.ts';
 import { ROUTES } from './target.ts';
 
-/** Whether a caller may use the gateway by the admin token, and if not, why. */
+/** Whether a caller may use the gateway by the admin token or a sign-in, and if not, why. */
 export type Admit = (
   request: FastifyRequest,
 ) => Promise<
-  | { readonly kind: 'admitted' | 'viewer' | 'no-token' | 'wrong-token' }
+  | { readonly kind: 'admitted' | 'viewer' | 'no-token' | 'wrong-token' | 'signed-out' }
+  | { readonly kind: 'cross-site'; readonly why: string }
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
 >;
 
@@ -88,14 +89,17 @@ async function requireAdmission({ gateway, admit }: GatewayAppDeps, request: Fas
     });
   }
   if (admission.kind === 'viewer') {
-    throw new Refusal(refused(403, 'permission_denied', 'This token may look at the admin API only.'));
+    throw new Refusal(refused(403, 'permission_denied', 'The viewer may look at the admin API only.'));
   }
-  const message =
-    admission.kind === 'no-token'
-      ? 'No API key was given. Send it as Authorization: Bearer KEY.'
-      : 'This API key is not valid here.';
-  throw new Refusal(refused(401, 'invalid_api_key', message));
+  if (admission.kind === 'cross-site') throw new Refusal(refused(403, 'permission_denied', admission.why));
+  throw new Refusal(refused(401, 'invalid_api_key', NOT_ADMITTED[admission.kind]));
 }
+
+const NOT_ADMITTED = {
+  'no-token': 'No API key was given. Send it as Authorization: Bearer KEY.',
+  'wrong-token': 'This API key is not valid here.',
+  'signed-out': 'This sign-in has ended. Sign in again, or send a key as Authorization: Bearer KEY.',
+} as const;
 
 /** More than that of a body that is refused is not waited for. */
 const READ_OVER_BYTES_MAX = 8 * BODY_BYTES_MAX;

@@ -4,7 +4,7 @@ import type { Authority } from '../certificates.ts';
 import type { Sessions } from '../client.ts';
 import type { Config } from '../config.ts';
 import type { Installation } from '../installation.ts';
-import { type KnownCaller, makeAdmission } from './admission.ts';
+import { type IsSignedIn, type KnownCaller, makeAdmission } from './admission.ts';
 import { BREAKER_RULES } from './breaker.ts';
 import { type ExchangeDeps, exchange } from './exchange.ts';
 import { type Answered, Front } from './front.ts';
@@ -25,6 +25,8 @@ export type GatewayDeps = {
   readonly authority: Pick<Authority, 'pinOf'>;
   readonly logger: Logger;
   readonly noteAnswered: (seen: Answered) => void;
+  /** Left out: nobody is. */
+  readonly isSignedIn?: IsSignedIn;
   readonly keys?: GatewayKeys;
   readonly metering?: Metering;
   readonly priceOf?: PriceOf;
@@ -94,7 +96,11 @@ export function openGateway(deps: GatewayDeps): Gateway {
       (({ provider, model }, usage) =>
         providers.find(({ name }) => name === provider)?.usdOf(model, usage) ?? null),
   };
-  const admits = makeAdmission(deps.installation.adminToken, deps.keys ?? null);
+  const admits = makeAdmission(
+    deps.installation.adminToken,
+    deps.keys ?? null,
+    deps.isSignedIn ?? (() => false),
+  );
   const front = new Front({
     admits,
     exchange: (call) => exchange(exchangeDeps, call),

@@ -200,6 +200,7 @@ test('the OpenAPI document describes the calls there are, from the schemas they 
       '/api/admin/vllm/extend',
       '/api/admin/vllm/launch',
       '/api/admin/vllm/status',
+      '/api/session',
       '/healthz',
       '/metrics',
       '/readyz',
