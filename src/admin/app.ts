@@ -52,7 +52,7 @@ export const adminApp =
     await app.register(swagger, { openapi: OPENAPI });
 
     await app.register(adminRoutes(deps), { prefix: '/api/admin' });
-    await app.register(signInRoutes(deps), { prefix: '/api/session' });
+    await app.register(signInRoutes(deps), { prefix: '/api' });
     await app.register(probeRoutes(deps));
     app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   };

@@ -32,6 +32,11 @@ export function describeCall(call: Call) {
   };
 }
 
+/** A route whose answer is a stream of events, which a schema says little of. */
+export function describeStream({ summary, query }: Pick<Call, 'summary'> & { readonly query: z.ZodType }) {
+  return { summary, querystring: jsonSchema(query, 'input') };
+}
+
 export const OPENAPI = {
   openapi: '3.1.0',
   info: {

@@ -214,6 +214,13 @@ export const timelineQuery = z.strictObject({
   after: text('the `next` of the answer before', 200).optional(),
 });
 
+export const newsQuery = z.strictObject({
+  views: z
+    .enum(['true', 'false'], 'true or false')
+    .default('false')
+    .describe('true: besides, `session` with a whole status of each open session, now and when it changes'),
+});
+
 export const logsQuery = z.strictObject({
   tail: z
     .string()

@@ -35,7 +35,7 @@ export const signInRoutes =
       reply.header('cache-control', 'no-store');
     });
 
-    app.post('/', { schema: BEGIN, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
+    app.post('/session', { schema: BEGIN, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
       const { body } = parseInput({ body: { schema: signInBody, given: request.body ?? {} } });
       const admission = await judgeToken(body.token, request);
       if (admission.kind !== 'admitted' && admission.kind !== 'viewer') throw refusalOf(admission);
@@ -43,7 +43,7 @@ export const signInRoutes =
       return reply.header('set-cookie', begun.setCookie).send(present(begun));
     });
 
-    app.get('/', { schema: FIND }, async (request, reply) => {
+    app.get('/session', { schema: FIND }, async (request, reply) => {
       const renewed = signIns.renew(request.raw);
       if (renewed !== null) reply.header('set-cookie', renewed.setCookie);
       const found = renewed ?? signIns.find(request.raw);
@@ -51,7 +51,7 @@ export const signInRoutes =
       return present(found);
     });
 
-    app.delete('/', { schema: END }, async (request, reply) =>
+    app.delete('/session', { schema: END }, async (request, reply) =>
       reply.header('set-cookie', forgetting(request.raw)).code(204).send(),
     );
   };

@@ -2,12 +2,12 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Sessions } from '../client.ts';
 import type { Config } from '../config.ts';
-import type { SessionView } from '../domain/session.ts';
 import type { Tier } from '../domain/tier.ts';
 import { launchAnswer, statusAnswer } from './answers.ts';
 import { parseInput } from './input.ts';
 import { describeCall } from './openapi.ts';
-import { presentStatus, toSessionRequest } from './present.ts';
+import { toSessionRequest } from './present.ts';
+import { presenterOf } from './present-now.ts';
 import type { ProviderDesk } from './providers.ts';
 import {
   destroyBody,
@@ -37,7 +37,7 @@ const IDEMPOTENCY_HEADER = {
 export const vllmRoutes =
   ({ sessions, config, tiers, gateway }: Deps): FastifyPluginAsync =>
   async (app) => {
-    const present = (view: SessionView) => presentNow(view, { sessions, gateway });
+    const present = presenterOf({ sessions, gateway });
     const launchable = launchBodyWithin({ budgetUsdMax: config.VASTAI_SESSION_BUDGET_LIMIT });
 
     app.post('/launch', { schema: LAUNCH }, async (request, reply) => {
@@ -81,15 +81,6 @@ export const vllmRoutes =
       return reply.code(done ? 200 : 202).send(present(view));
     });
   };
-
-function presentNow(view: SessionView, { sessions, gateway }: Pick<Deps, 'sessions' | 'gateway'>) {
-  const sentTo = gateway.providerNow(view.model) ?? gateway.providerNow(null);
-  const isListed = sessions.serving().some(({ session }) => session === view.session);
-  return presentStatus(view, {
-    isServing: isListed && sentTo === 'vastai',
-    elsewhere: sentTo === 'vastai' ? null : sentTo,
-  });
-}
 
 /** No body at all says nothing, which every call takes as `{}`. */
 function bodyOf({ body }: FastifyRequest): unknown {

@@ -14,6 +14,7 @@ export type News = { readonly id: string; readonly session: string | null } & (
   | { readonly kind: 'cost'; readonly budget: BudgetNumbers; readonly usdPerHour: number | null }
   | { readonly kind: 'alert'; readonly alert: string; readonly detail: string }
   | { readonly kind: 'attempt'; readonly attempt: AttemptView }
+  | { readonly kind: 'session'; readonly view: SessionView }
 );
 type Untold = News extends infer One ? (One extends News ? Omit<One, 'id'> : never) : never;
 
@@ -25,14 +26,17 @@ type Sources = {
 
 const TICK_MS = 1_000;
 const SESSIONS_MAX = 200;
-/** Sessions whose views are read in one tick without a change of state: a thousand would each cost a query. */
-const VIEWS_PER_TICK = 10;
+/** Sessions that are looked at in one tick without a change of state: a thousand would each cost a query. */
+const VIEWS_PER_TICK = 20;
+const LOOKS_AT_ONCE = 10;
 const BUDGET_EVERY_TICKS = 5;
 const KEPT = 500;
+const VIEWS_KEPT = 2 * SESSIONS_MAX;
 const UNCONFIRMED_ALERT_MS = 120_000;
 const THRESHOLDS_PERCENT = [50, 80, 100];
 /** A cost is told again once it moved by this much. */
 const COST_STEP_USD = 0.0001;
+const BREACH_STEP_MS = 10_000;
 
 /**
  * What changes in the sessions, told to whoever listens: one look a second for all listeners, and none while
@@ -45,11 +49,18 @@ export class NewsDesk {
   /** Makes ids of this process unlike those of the one before. */
   readonly #epoch = Date.now().toString(36);
   #sequence = 0;
-  #kept: News[] = [];
+  #snapshots = 0;
+  /** The newest ones but for views, each with its place in the sequence. */
+  #kept: { readonly at: number; readonly news: News }[] = [];
+  #forgottenUpTo = 0;
+  /** The newest view of each session that was told, those that ended last among them. */
+  #views = new Map<string, { readonly at: number; readonly news: News }>();
   #seen = new Map<string, SessionView>();
   #summaries = new Map<string, string>();
   #alerted = new Set<string>();
   #queue: string[] = [];
+  /** Open when nobody listened any more. */
+  #left: string[] = [];
   #budget: BudgetNumbers | null = null;
   #loop: Promise<void> | null = null;
   #stop = new AbortController();
@@ -62,17 +73,39 @@ export class NewsDesk {
 
   /**
    * Tells `listener` what happens until the returned function is called. First what came after `lastId`, where
-   * that is still known; otherwise the state of every open session as it was seen last.
+   * that is still known; otherwise every open session as it was seen last.
    */
   listen(listener: (news: News) => void, lastId: string | null): () => void {
-    const at = lastId === null ? -1 : this.#kept.findIndex(({ id }) => id === lastId);
-    if (at >= 0) for (const news of this.#kept.slice(at + 1)) listener(news);
-    else for (const view of this.#seen.values()) listener(this.#numbered(stateNews(view)));
+    const at = this.#placeOf(lastId);
+    if (at === null) this.#tellAllOpen(listener);
+    else {
+      const missed = [...this.#kept, ...this.#views.values()].filter((told) => told.at > at);
+      for (const { news } of missed.sort((one, other) => one.at - other.at)) listener(news);
+    }
     this.#listeners.add(listener);
     this.#loop ??= this.#run();
     return () => {
       this.#listeners.delete(listener);
     };
+  }
+
+  /** Null for an id of another process, or one after which something is known no more. */
+  #placeOf(id: string | null): number | null {
+    const [epoch, sequence] = id?.split('-') ?? [];
+    const at = Number(sequence);
+    return epoch === this.#epoch && at >= this.#forgottenUpTo && at <= this.#sequence ? at : null;
+  }
+
+  /** By ids that stand before everything: who has heard a part of it when its connection breaks hears all again. */
+  #tellAllOpen(listener: (news: News) => void): void {
+    const tell = (untold: Untold) => {
+      this.#snapshots += 1;
+      listener({ ...untold, id: `${this.#epoch}-0-${this.#snapshots}` } as News);
+    };
+    for (const view of this.#seen.values()) {
+      tell({ kind: 'session', session: view.session, view });
+      tell(stateNews(view));
+    }
   }
 
   async stop(): Promise<void> {
@@ -84,44 +117,63 @@ export class NewsDesk {
   async #run(): Promise<void> {
     for (let tick = 0; this.#listeners.size > 0 && !this.#stop.signal.aborted; tick += 1) {
       try {
-        await this.#look();
+        const areAllRead = await this.#look();
         if (tick % BUDGET_EVERY_TICKS === 0) await this.#lookAtBudget();
-        this.#wasSilent = false;
+        if (areAllRead) this.#wasSilent = false;
       } catch (error) {
         this.#noteSilence(error);
       }
       await pause(TICK_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
     this.#loop = null;
-    // What it knew is old by the time somebody listens again.
+    // What it knew is old by the time somebody listens again; who was open then is asked about once.
+    this.#left = [...this.#seen.keys()];
     this.#seen.clear();
     this.#summaries.clear();
     this.#budget = null;
     this.#alerted.clear();
   }
 
-  async #look(): Promise<void> {
+  /** What is known to have changed comes first, then those whose turn it is. False where one could not be read. */
+  async #look(): Promise<boolean> {
     const { items } = await this.#sources.list({ open: true, limit: SESSIONS_MAX });
     const open = new Set(items.map(({ session }) => session));
-    const gone = [...this.#seen.keys()].filter((session) => !open.has(session));
+    const gone = [...this.#seen.keys(), ...this.#left].filter((session) => !open.has(session));
     const changed = items
       .filter((summary) => this.#summaries.get(summary.session) !== keyOf(summary))
       .map(({ session }) => session);
-    this.#queue = [...this.#queue.filter((session) => open.has(session)), ...open].filter(
-      (session, index, all) => all.indexOf(session) === index,
-    );
-    const inTurn = this.#queue.splice(0, VIEWS_PER_TICK);
-    for (const session of new Set([...gone, ...changed, ...inTurn])) {
+    const asked = new Set([...gone, ...changed, ...this.#inTurn(open)]);
+    this.#left = [];
+    this.#summaries = new Map(items.map((summary) => [summary.session, keyOf(summary)]));
+    const read = await eachOf(asked, LOOKS_AT_ONCE, (session) => this.#lookAt(session, open));
+    return read.every((isRead) => isRead);
+  }
+
+  #inTurn(open: ReadonlySet<string>): string[] {
+    this.#queue = [...new Set([...this.#queue.filter((session) => open.has(session)), ...open])];
+    return this.#queue.splice(0, VIEWS_PER_TICK);
+  }
+
+  /** One that cannot be read now is looked at again in the next tick. */
+  async #lookAt(session: string, open: ReadonlySet<string>): Promise<boolean> {
+    if (this.#stop.signal.aborted) return true;
+    try {
       const view = await this.#sources.status(session);
       this.#compare(this.#seen.get(session) ?? null, view);
       // One that ended is forgotten once its receipt was seen; a receipt may come a moment after its last state.
       if (view.state === 'IDLE' && (view.receipt !== null || !open.has(session))) this.#seen.delete(session);
       else this.#seen.set(session, view);
+      return true;
+    } catch (error) {
+      this.#summaries.delete(session);
+      if (!open.has(session)) this.#left.push(session);
+      this.#noteSilence(error);
+      return false;
     }
-    this.#summaries = new Map(items.map((summary) => [summary.session, keyOf(summary)]));
   }
 
   #compare(before: SessionView | null, now: SessionView): void {
+    if (before === null || sightOf(before) !== sightOf(now)) this.#tellView(now);
     if (before?.state !== now.state || before.detail !== now.detail) this.#tell(stateNews(now));
     const { session, budget, usdPerHour } = now;
     if (Math.abs(budget.spentUsd - (before?.budget.spentUsd ?? 0)) >= COST_STEP_USD)
@@ -185,8 +237,29 @@ export class NewsDesk {
 
   #tell(untold: Untold): void {
     const news = this.#numbered(untold);
-    this.#kept = [...this.#kept, news].slice(-KEPT);
+    this.#kept.push({ at: this.#sequence, news });
+    if (this.#kept.length > KEPT)
+      this.#forgottenUpTo = Math.max(this.#forgottenUpTo, this.#kept.shift()?.at ?? 0);
     for (const listener of this.#listeners) listener(news);
+  }
+
+  /** Of each session the newest alone is kept: it says all that those before it said. */
+  #tellView(view: SessionView): void {
+    const { session } = view;
+    const news = this.#numbered({ kind: 'session', session, view });
+    this.#views.delete(session);
+    this.#views.set(session, { at: this.#sequence, news });
+    if (this.#views.size > VIEWS_KEPT) this.#forgetOldestEnded();
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  #forgetOldestEnded(): void {
+    for (const [session, { at }] of this.#views) {
+      if (this.#seen.has(session)) continue;
+      this.#views.delete(session);
+      this.#forgottenUpTo = Math.max(this.#forgottenUpTo, at);
+      return;
+    }
   }
 
   #numbered(untold: Untold): News {
@@ -199,6 +272,31 @@ export class NewsDesk {
     if (!this.#wasSilent) this.#logger.warn({ why }, 'cannot look for news of the sessions');
     this.#wasSilent = true;
   }
+}
+
+/** Everything in a view, but dollars by the step in which they are told: a meter never stands still. */
+function sightOf(view: SessionView): string {
+  return JSON.stringify(view, (name, value: unknown) => {
+    if (typeof value !== 'number') return value;
+    if (name === 'spentUsd' || name === 'usd') return Math.round(value / COST_STEP_USD);
+    // Computed from the same meter, so it trembles.
+    return name === 'projectedBreachAtMs' ? Math.round(value / BREACH_STEP_MS) : value;
+  });
+}
+
+/** What came of each, in no order. */
+async function eachOf<Item, Answer>(
+  items: Iterable<Item>,
+  atOnceMax: number,
+  act: (item: Item) => Promise<Answer>,
+): Promise<Answer[]> {
+  const waiting = [...items].values();
+  const answers: Answer[] = [];
+  const takeTurns = async (): Promise<void> => {
+    for (const item of waiting) answers.push(await act(item));
+  };
+  await Promise.all(Array.from({ length: atOnceMax }, takeTurns));
+  return answers;
 }
 
 function stateNews({ session, state, detail, outcome }: SessionView): Untold {
