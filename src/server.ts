@@ -79,7 +79,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const { config, installation, sessions, logger } = deps;
   const { home } = installation;
   const authority = await openAuthority({ home, caDir: config.LEASH_CA_DIR, issues: false });
-  const metrics = makeMetrics(sessions, deps.workerMetrics);
+  const metrics = makeMetrics({ sessions, home, ofWorker: deps.workerMetrics });
   const noteAnswered = (seen: Answered) => {
     metrics.noteRequest(seen);
     logger.debug(seen, 'request answered');
@@ -102,6 +102,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
     saveSwitched,
     ...(config.GATEWAY_AUTO_LAUNCH && { waker: wakerOf(deps, tiers) }),
   });
+  metrics.watch(gateway);
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     // A status asked for each second is not news; see `observe`.

@@ -2,9 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import {
-  DefaultLogger,
   type NativeConnection,
-  Runtime,
   Worker,
   type WorkerInterceptors,
   type WorkerOptions,
@@ -26,6 +24,7 @@ import { ensureSchedules } from './schedules.ts';
 import { workflowBundle } from './temporal/bundle.ts';
 import { connectClient, connectWorker, withDeadline } from './temporal/connection.ts';
 import { ensureNamespace } from './temporal/namespace.ts';
+import { installRuntime, sdkMetrics } from './temporal/runtime.ts';
 import { createVastClient, MarketError, type VastClient } from './vast/client.ts';
 import { serveWorkerProbes } from './worker-probes.ts';
 import { TASK_QUEUES } from './workflows/ids.ts';
@@ -62,13 +61,13 @@ const SECONDS_BETWEEN = { create: 4.5, destroy: 3 / 64, show: 2 } as const;
  */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { config, installation, logger } = deps;
-  installRuntime(logger);
+  await installRuntime(logger);
   const authority = await openAuthority({
     home: installation.home,
     caDir: config.LEASH_CA_DIR,
     issues: true,
   });
-  const metrics = observeWorker(logger, { withProcess: deps.isAlone === true });
+  const metrics = observeWorker(logger, { processHome: deps.isAlone === true ? installation.home : null });
   // Whatever stops it, a start that fails or an order: workers that went on polling would take tasks and fail them.
   await using closing = new AsyncDisposableStack();
   const vast = connectMarket(config, metrics);
@@ -116,6 +115,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
     scoreWeights: config.LEASH_SCORE_WEIGHTS,
     temporalHeardAtMs: takePulse(client, stopPulse.signal),
+    noteLook: (result) => metrics.noteLook(result),
   });
   const workers = await createWorkers({
     config,
@@ -135,7 +135,14 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   await ensureSchedules(client, config, installation);
   logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
   const running = closing.move();
-  return { failed, metrics, stop: () => running.disposeAsync() };
+  return {
+    failed,
+    metrics: {
+      contentType: metrics.contentType,
+      text: async () => (await Promise.all([metrics.text(), sdkMetrics()])).join('\n'),
+    },
+    stop: () => running.disposeAsync(),
+  };
 }
 
 type Made = {
@@ -260,28 +267,6 @@ function takePulse(client: Client, stop: AbortSignal): () => number {
   };
   void beat();
   return () => heardAtMs;
-}
-
-let isRuntimeInstalled = false;
-
-/** Temporal's own log lines go where ours go; once per process, before any connection. */
-function installRuntime(logger: Logger): void {
-  if (isRuntimeInstalled) return;
-  isRuntimeInstalled = true;
-  Runtime.install({
-    // The program that composes the worker orders the shutdown.
-    shutdownSignals: [],
-    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
-      const { error, ...rest } = (meta ?? {}) as { error?: unknown; sdkComponent?: string };
-      const facts = error instanceof Error ? { ...rest, error: error.message } : rest;
-      if (level === 'ERROR') logger.error(facts, message);
-      else if (level === 'WARN') logger.warn(facts, message);
-      // What our own workflows tell is news; what the SDK does is not.
-      else if (rest.sdkComponent === 'workflow') logger.info(facts, message);
-      else logger.debug(facts, message);
-    }),
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
-  });
 }
 
 /** A worker alone, from the environment: `node src/worker.ts`. */

@@ -25,7 +25,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   [
     'src/activities/',
     [
-      ...['src/domain/', 'src/vast/', 'src/vllm/', ...WORKFLOW_WORDS],
+      ...['src/domain/', 'src/vast/', 'src/vllm/', 'src/process-metrics.ts', ...WORKFLOW_WORDS],
       ...['type src/installation.ts', 'type src/certificates.ts', 'type src/archive/'],
     ],
   ],
@@ -40,7 +40,10 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     ],
   ]),
   // What it shows of the gateway it is handed.
-  ['src/admin/', ['src/client.ts', 'src/domain/', 'type src/gateway/', ...SETTINGS]],
+  [
+    'src/admin/',
+    ['src/client.ts', 'src/domain/', 'src/process-metrics.ts', 'type src/gateway/', ...SETTINGS],
+  ],
   [
     'src/gateway/',
     [
@@ -85,6 +88,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/home-file.ts', []],
   ['src/certificates.ts', ['src/home-file.ts', 'src/domain/']],
   ['src/logging.ts', []],
+  ['src/process-metrics.ts', []],
 ];
 
 /** What code that is replayed may take from outside: it has no I/O, and no zod (ten times the memory). */
