@@ -1,3 +1,4 @@
+import type { ClientInterceptors } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { Archive } from './archive/archive.ts';
 import type { Config } from './config.ts';
@@ -136,6 +137,8 @@ export type SessionsDeps = {
   readonly address?: string;
   readonly namespace?: string;
   readonly logger: Logger;
+  /** Around every call to a workflow. */
+  readonly interceptors?: ClientInterceptors | undefined;
   /** For tests: durations that no setting names. */
   readonly policy?: Partial<Policy>;
 };

@@ -28,6 +28,7 @@ import type { Waker } from './gateway/waiting-room.ts';
 import { makeWaker } from './gateway/waking.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
+import { openTracing, type Tracing } from './tracing/tracing.ts';
 
 export type HttpServer = {
   /** Base URL, without a slash at its end. */
@@ -48,6 +49,7 @@ export type HttpServerDeps = {
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
   readonly deadlines?: Partial<Deadlines>;
+  readonly tracing?: Tracing | null;
   /** Where keys lie that settings name; left out: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 } & Pick<GatewayDeps, 'keys' | 'metering' | 'priceOf' | 'anthropic'>;
@@ -100,6 +102,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
     noteAnswered,
     switched,
     saveSwitched,
+    ...(deps.tracing && { tracer: deps.tracing.ofGateway }),
     ...(config.GATEWAY_AUTO_LAUNCH && { waker: wakerOf(deps, tiers) }),
   });
   metrics.watch(gateway);
@@ -123,6 +126,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.addHook('preClose', async () => gateway.stop());
   app.addHook('onClose', () => gateway.close());
   observe(app, noteAnswered);
+  deps.tracing?.traceAdmin(app);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   await app.register(helmet);
@@ -233,15 +237,18 @@ async function main(): Promise<void> {
   const namespace = namespaceOf(config);
   const { owner, home } = installation;
   const archive = openArchive({ owner, home, databaseUrl: config.LEASH_DATABASE_URL });
-  const sessions = await connectSessions({ config, installation, archive, namespace, logger });
+  const tracing = await openTracing(config, logger);
+  const interceptors = tracing?.ofClient;
+  const sessions = await connectSessions({ config, installation, archive, namespace, logger, interceptors });
   try {
-    const server = await startHttpServer({ config, installation, sessions, logger });
+    const server = await startHttpServer({ config, installation, sessions, logger, tracing });
     const signal = await untilStopped();
     logger.info({ signal }, 'HTTP server stops');
     await server.close();
   } finally {
     await sessions.close();
     await archive.close();
+    await tracing?.close();
   }
 }
 

@@ -55,7 +55,15 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     file,
     [
       ...['src/activities/', 'src/workflows/', 'src/vast/', 'src/vllm/', 'src/domain/', 'src/temporal/'],
-      ...[...WORKER, 'src/archive/', 'src/client.ts', 'src/certificates.ts', 'src/logging.ts', ...SETTINGS],
+      ...[
+        ...WORKER,
+        'src/tracing/tracing.ts',
+        'src/archive/',
+        'src/client.ts',
+        'src/certificates.ts',
+        'src/logging.ts',
+        ...SETTINGS,
+      ],
     ],
   ]),
   [
@@ -68,10 +76,13 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/client.ts',
       'src/domain/',
       'src/temporal/',
+      'src/tracing/tracing.ts',
       'src/logging.ts',
       ...SETTINGS,
     ],
   ],
+  // Handed to what it traces; only processes compose it.
+  ['src/tracing/', ['type src/config.ts', 'type src/gateway/', 'type src/vast/']],
   // Two readings of one API, so that a misreading shows; and an SDK that is published on its own.
   ['src/simulator/', []],
   ['src/pyworker/', []],
@@ -95,6 +106,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
 const OUTSIDE_OF: Record<string, string[]> = {
   'src/domain/': [],
   'src/workflows/': ['@temporalio/workflow', '@temporalio/common'],
+  'src/tracing/workflow-interceptors.ts': ['@temporalio/workflow', '@temporalio/common'],
 };
 
 test('every import points the way of the diagram', () => {
@@ -108,7 +120,9 @@ test('every source file is in a room', () => {
 
 test('code that is replayed takes no values from outside but Temporal’s own', () => {
   const wrong = Object.entries(OUTSIDE_OF).flatMap(([room, allowed]) =>
-    importsUnder(room).filter((each) => !each.isOurs && !each.isType && !allowed.includes(each.to)),
+    importsUnder('src').filter(
+      (each) => isIn(each.from, room) && !each.isOurs && !each.isType && !allowed.includes(each.to),
+    ),
   );
   expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
 });
@@ -122,6 +136,14 @@ test('settings depend on nothing but zod and Node', () => {
       !to.startsWith('node:'),
   );
   expect(wrong).toEqual([]);
+});
+
+test('nothing but tracing takes values from OpenTelemetry, and it is loaded only where it is wanted', () => {
+  const isTracers = (to: string) => to.includes('opentelemetry');
+  const takers = importsUnder('src').filter(({ to, isType }) => isTracers(to) && !isType);
+  expect(takers.filter(({ from }) => !from.startsWith('src/tracing/'))).toEqual([]);
+  const loaders = importsUnder('src/tracing/').filter(({ to }) => to === 'src/tracing/opentelemetry.ts');
+  expect(loaders.map(({ from }) => from)).toEqual(['src/tracing/tracing.ts']);
 });
 
 test('no file is a drawer for what has no place', () => {

@@ -26,7 +26,7 @@ type EdgeOptions = {
   logger?: (write: (line: string) => void) => HttpServerDeps['logger'];
 } & Pick<
   HttpServerDeps,
-  'drainMs' | 'deadlines' | 'environment' | 'keys' | 'metering' | 'priceOf' | 'anthropic'
+  'drainMs' | 'deadlines' | 'environment' | 'keys' | 'metering' | 'priceOf' | 'anthropic' | 'tracing'
 >;
 
 /** The real HTTP server on a port of its own, over scripted sessions. */
