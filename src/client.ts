@@ -1,3 +1,4 @@
+import type { ClientInterceptors } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { Archive } from './archive/archive.ts';
 import type { Config } from './config.ts';
@@ -17,7 +18,14 @@ import { forgetMachine, listMachines, type MachineBook } from './sessions/machin
 import { type News, NewsDesk } from './sessions/news.ts';
 import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
-import { type LastReap, type ReapOrder, readLastReap, reapNow } from './sessions/reaping.ts';
+import {
+  type LastAudit,
+  type LastReap,
+  type ReapOrder,
+  readLastAudit,
+  readLastReap,
+  reapNow,
+} from './sessions/reaping.ts';
 import { readStatus } from './sessions/records.ts';
 import { explaining } from './sessions/refusals.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
@@ -33,7 +41,7 @@ export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { MachineBook } from './sessions/machines.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
-export type { LastReap, ReapOrder } from './sessions/reaping.ts';
+export type { LastAudit, LastReap, ReapOrder } from './sessions/reaping.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
 export type { Timeline, TimelineOrder } from './sessions/timeline/reading.ts';
 export type { ReapReport } from './workflows/reap-orphans.ts';
@@ -68,6 +76,8 @@ export type Sessions = {
   readonly machines: MachineBook;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
   lastReap(): Promise<LastReap | null>;
+  /** The audit's last finished scheduled run; null before the first. temporal-unreachable. */
+  lastAudit(): Promise<LastAudit | null>;
   /** market-unreachable, no-worker, temporal-unreachable. */
   reap(order: ReapOrder): Promise<ReapReport>;
   /** Sessions as the gateway may use them now, kept fresh each second. */
@@ -127,6 +137,8 @@ export type SessionsDeps = {
   readonly address?: string;
   readonly namespace?: string;
   readonly logger: Logger;
+  /** Around every call to a workflow. */
+  readonly interceptors?: ClientInterceptors | undefined;
   /** For tests: durations that no setting names. */
   readonly policy?: Partial<Policy>;
 };
@@ -168,6 +180,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
       forget: (machineId) => forgetMachine(context, machineId),
     },
     lastReap: () => explaining(() => readLastReap(context)),
+    lastAudit: () => explaining(() => readLastAudit(context)),
     reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),
     markUnreachable: (session) => table.markUnreachable(session),

@@ -23,6 +23,31 @@ const jsonObject = z.string().transform((text, context): unknown => {
   }
 });
 
+/** As OpenTelemetry writes them: names and values are percent-encoded. */
+const headerList = z.string().transform((text, context): Record<string, string> => {
+  const headers: Record<string, string> = {};
+  for (const part of text.split(',').filter((each) => each.trim() !== '')) {
+    const [, name, value] = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=(.*)$/.exec(part) ?? [];
+    const decoded = value === undefined ? null : decodeHeader(value.trim());
+    if (name === undefined || decoded === null) {
+      context.addIssue({ code: 'custom', message: 'name=value pairs with commas between them' });
+      return z.NEVER;
+    }
+    headers[name] = decoded;
+  }
+  return headers;
+});
+
+/** Null for what no header can carry. */
+function decodeHeader(text: string): string | null {
+  try {
+    const decoded = decodeURIComponent(text);
+    return /^[\x20-\x7e]*$/.test(decoded) ? decoded : null;
+  } catch {
+    return null;
+  }
+}
+
 const settings = {
   VASTAI_API_KEY: z
     .string()
@@ -208,6 +233,16 @@ const settings = {
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('Least level that is logged'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url
+    .optional()
+    .describe(
+      'Base URL of an OpenTelemetry collector (OTLP over HTTP) that is sent traces; none when not set',
+    ),
+  OTEL_EXPORTER_OTLP_HEADERS: headerList
+    .optional()
+    .meta({ secret: true })
+    .describe('Headers for the collector, `name=value,name=value`'),
+  OTEL_SERVICE_NAME: z.string().min(1).default('leash').describe('What traces say they come from'),
   TEMPORAL_ADDRESS: z
     .string()
     .optional()

@@ -33,6 +33,7 @@ import type { Waker } from './gateway/waiting-room.ts';
 import { makeWaker } from './gateway/waking.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
+import { openTracing, type Tracing } from './tracing/tracing.ts';
 
 export type HttpServer = {
   /** Base URL, without a slash at its end. */
@@ -55,6 +56,7 @@ export type HttpServerDeps = {
   readonly deadlines?: Partial<Deadlines>;
   /** The namespace in Temporal's Web UI, where sessions are seen; left out: LEASH_TEMPORAL_UI_URL. */
   readonly temporalUiUrl?: string | null;
+  readonly tracing?: Tracing | null;
   /** Where keys lie that settings name; left out: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Where the built dashboard lies; left out: where `npm run build:dashboard` puts it. */
@@ -89,7 +91,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const { config, installation, sessions, logger } = deps;
   const { home } = installation;
   const authority = await openAuthority({ home, caDir: config.LEASH_CA_DIR, issues: false });
-  const metrics = makeMetrics(sessions, deps.workerMetrics);
+  const metrics = makeMetrics({ sessions, home, ofWorker: deps.workerMetrics });
   const noteAnswered = (seen: Answered) => {
     metrics.noteRequest(seen);
     logger.debug(seen, 'request answered');
@@ -113,8 +115,10 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
     noteAnswered,
     switched,
     saveSwitched,
+    ...(deps.tracing && { tracer: deps.tracing.ofGateway }),
     ...(config.GATEWAY_AUTO_LAUNCH && { waker: wakerOf(deps, tiers) }),
   });
+  metrics.watch(gateway);
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     // A status asked for each second is not news; see `observe`.
@@ -135,6 +139,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.addHook('preClose', async () => gateway.stop());
   app.addHook('onClose', () => gateway.close());
   observe(app, noteAnswered);
+  deps.tracing?.traceAdmin(app);
   app.setErrorHandler(answerError);
   await app.register(helmet, SECURITY_HEADERS);
   // What reads and writes cookies is loaded by it; sign-ins need no more of it.
@@ -248,15 +253,18 @@ async function main(): Promise<void> {
   const namespace = namespaceOf(config);
   const { owner, home } = installation;
   const archive = openArchive({ owner, home, databaseUrl: config.LEASH_DATABASE_URL });
-  const sessions = await connectSessions({ config, installation, archive, namespace, logger });
+  const tracing = await openTracing(config, logger);
+  const interceptors = tracing?.ofClient;
+  const sessions = await connectSessions({ config, installation, archive, namespace, logger, interceptors });
   try {
-    const server = await startHttpServer({ config, installation, sessions, logger });
+    const server = await startHttpServer({ config, installation, sessions, logger, tracing });
     const signal = await untilStopped();
     logger.info({ signal }, 'HTTP server stops');
     await server.close();
   } finally {
     await sessions.close();
     await archive.close();
+    await tracing?.close();
   }
 }
 

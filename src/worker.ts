@@ -2,9 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import {
-  DefaultLogger,
   type NativeConnection,
-  Runtime,
   Worker,
   type WorkerInterceptors,
   type WorkerOptions,
@@ -26,7 +24,9 @@ import { ensureSchedules } from './schedules.ts';
 import { workflowBundle } from './temporal/bundle.ts';
 import { connectClient, connectWorker, withDeadline } from './temporal/connection.ts';
 import { ensureNamespace } from './temporal/namespace.ts';
-import { createVastClient, MarketError, type VastClient } from './vast/client.ts';
+import { installRuntime, sdkMetrics } from './temporal/runtime.ts';
+import { openTracing, type Tracing, type WorkerTracing } from './tracing/tracing.ts';
+import { type CallFacts, createVastClient, MarketError, type VastClient } from './vast/client.ts';
 import { serveWorkerProbes } from './worker-probes.ts';
 import { TASK_QUEUES } from './workflows/ids.ts';
 
@@ -46,6 +46,7 @@ export type WorkerDeps = {
   readonly logger: Logger;
   /** A worker alone in its process tells of that process too. */
   readonly isAlone?: boolean;
+  readonly tracing?: Tracing | null;
 };
 
 /**
@@ -62,16 +63,19 @@ const SECONDS_BETWEEN = { create: 4.5, destroy: 3 / 64, show: 2 } as const;
  */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { config, installation, logger } = deps;
-  installRuntime(logger);
+  await installRuntime(logger);
   const authority = await openAuthority({
     home: installation.home,
     caDir: config.LEASH_CA_DIR,
     issues: true,
   });
-  const metrics = observeWorker(logger, { withProcess: deps.isAlone === true });
+  const metrics = observeWorker(logger, { processHome: deps.isAlone === true ? installation.home : null });
   // Whatever stops it, a start that fails or an order: workers that went on polling would take tasks and fail them.
   await using closing = new AsyncDisposableStack();
-  const vast = connectMarket(config, metrics);
+  const vast = connectMarket(config, (facts) => {
+    metrics.noteMarketCall(facts);
+    deps.tracing?.noteMarketCall(facts);
+  });
   closing.defer(() => vast.close());
   const archive = openArchive({
     owner: installation.owner,
@@ -79,7 +83,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     databaseUrl: config.LEASH_DATABASE_URL,
   });
   closing.defer(() => archive.close());
-  const { client, connection, close } = await connectClient(deps);
+  const { client, connection, close } = await connectClient({
+    ...deps,
+    interceptors: deps.tracing?.ofClient,
+  });
   closing.defer(close);
   const native = await connectWorker(deps);
   closing.defer(() => native.close());
@@ -116,6 +123,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
     scoreWeights: config.LEASH_SCORE_WEIGHTS,
     temporalHeardAtMs: takePulse(client, stopPulse.signal),
+    noteLook: (result) => metrics.noteLook(result),
   });
   const workers = await createWorkers({
     config,
@@ -123,6 +131,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     namespace: client.options.namespace,
     activities,
     metrics,
+    tracing: deps.tracing?.ofWorker ?? null,
   });
   const runs = workers.map((worker) => worker.run());
   closing.defer(async () => {
@@ -135,7 +144,14 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   await ensureSchedules(client, config, installation);
   logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
   const running = closing.move();
-  return { failed, metrics, stop: () => running.disposeAsync() };
+  return {
+    failed,
+    metrics: {
+      contentType: metrics.contentType,
+      text: async () => (await Promise.all([metrics.text(), sdkMetrics()])).join('\n'),
+    },
+    stop: () => running.disposeAsync(),
+  };
 }
 
 type Made = {
@@ -144,12 +160,15 @@ type Made = {
   namespace: string;
   activities: object;
   metrics: WorkerMetrics;
+  tracing: WorkerTracing | null;
 };
 
 /** Teardown must never wait behind a thousand watchers, nor a create behind a destroy: each has its own queue. */
-async function createWorkers({ config, native, namespace, activities, metrics }: Made): Promise<Worker[]> {
+async function createWorkers({ config, native, namespace, activities, ...seen }: Made): Promise<Worker[]> {
   const identity = `leash@${hostname()}#${process.pid}`;
-  const interceptors: WorkerInterceptors = { activity: [metrics.interceptors] };
+  const interceptors: WorkerInterceptors = {
+    activity: [...(seen.tracing === null ? [] : [seen.tracing.activity]), seen.metrics.interceptors],
+  };
   const shared = {
     connection: native,
     namespace,
@@ -168,7 +187,8 @@ async function createWorkers({ config, native, namespace, activities, metrics }:
     Worker.create({
       ...shared,
       taskQueue: TASK_QUEUES.sessions,
-      workflowBundle: await workflowBundle(),
+      workflowBundle: await workflowBundle({ interceptorModules: seen.tracing?.workflowModules ?? [] }),
+      sinks: seen.tracing?.sinks ?? {},
       maxCachedWorkflows: 1_200,
       maxConcurrentWorkflowTaskExecutions: 20,
       maxConcurrentActivityTaskExecutions: 50,
@@ -205,7 +225,7 @@ async function createWorkers({ config, native, namespace, activities, metrics }:
   ]);
 }
 
-function connectMarket(config: Config, metrics: WorkerMetrics): VastClient {
+function connectMarket(config: Config, onCall: (facts: CallFacts) => void): VastClient {
   if (config.VASTAI_API_KEY === undefined) {
     throw new ConfigError([
       'VASTAI_API_KEY: a worker needs the key of the market; `npm start` without one brings a simulated market',
@@ -215,7 +235,7 @@ function connectMarket(config: Config, metrics: WorkerMetrics): VastClient {
     apiUrl: config.VASTAI_API_URL,
     apiKey: config.VASTAI_API_KEY,
     rateScale: config.LEASH_RATE_SCALE,
-    onCall: (facts) => metrics.noteMarketCall(facts),
+    onCall,
   });
 }
 
@@ -262,38 +282,18 @@ function takePulse(client: Client, stop: AbortSignal): () => number {
   return () => heardAtMs;
 }
 
-let isRuntimeInstalled = false;
-
-/** Temporal's own log lines go where ours go; once per process, before any connection. */
-function installRuntime(logger: Logger): void {
-  if (isRuntimeInstalled) return;
-  isRuntimeInstalled = true;
-  Runtime.install({
-    // The program that composes the worker orders the shutdown.
-    shutdownSignals: [],
-    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
-      const { error, ...rest } = (meta ?? {}) as { error?: unknown; sdkComponent?: string };
-      const facts = error instanceof Error ? { ...rest, error: error.message } : rest;
-      if (level === 'ERROR') logger.error(facts, message);
-      else if (level === 'WARN') logger.warn(facts, message);
-      // What our own workflows tell is news; what the SDK does is not.
-      else if (rest.sdkComponent === 'workflow') logger.info(facts, message);
-      else logger.debug(facts, message);
-    }),
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
-  });
-}
-
 /** A worker alone, from the environment: `node src/worker.ts`. */
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const logger = makeLogger(config.LEASH_LOG_LEVEL);
   const installation = openConfigured(config);
+  const tracing = await openTracing(config, logger);
   const worker = await startWorker({
     config,
     installation,
     namespace: namespaceOf(config),
     logger,
+    tracing,
     isAlone: true,
   });
   const probes = await openProbes(worker, config, installation);
@@ -306,6 +306,7 @@ async function main(): Promise<void> {
   } finally {
     await worker.stop();
     await probes?.close();
+    await tracing?.close();
   }
 }
 

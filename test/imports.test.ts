@@ -25,7 +25,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   [
     'src/activities/',
     [
-      ...['src/domain/', 'src/vast/', 'src/vllm/', ...WORKFLOW_WORDS],
+      ...['src/domain/', 'src/vast/', 'src/vllm/', 'src/process-metrics.ts', ...WORKFLOW_WORDS],
       ...['type src/installation.ts', 'type src/certificates.ts', 'type src/archive/'],
     ],
   ],
@@ -40,7 +40,10 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     ],
   ]),
   // What it shows of the gateway it is handed.
-  ['src/admin/', ['src/client.ts', 'src/domain/', 'type src/gateway/', ...SETTINGS]],
+  [
+    'src/admin/',
+    ['src/client.ts', 'src/domain/', 'src/process-metrics.ts', 'type src/gateway/', ...SETTINGS],
+  ],
   [
     'src/gateway/',
     [
@@ -52,7 +55,15 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     file,
     [
       ...['src/activities/', 'src/workflows/', 'src/vast/', 'src/vllm/', 'src/domain/', 'src/temporal/'],
-      ...[...WORKER, 'src/archive/', 'src/client.ts', 'src/certificates.ts', 'src/logging.ts', ...SETTINGS],
+      ...[
+        ...WORKER,
+        'src/tracing/tracing.ts',
+        'src/archive/',
+        'src/client.ts',
+        'src/certificates.ts',
+        'src/logging.ts',
+        ...SETTINGS,
+      ],
     ],
   ]),
   [
@@ -65,10 +76,13 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/client.ts',
       'src/domain/',
       'src/temporal/',
+      'src/tracing/tracing.ts',
       'src/logging.ts',
       ...SETTINGS,
     ],
   ],
+  // Handed to what it traces; only processes compose it.
+  ['src/tracing/', ['type src/config.ts', 'type src/gateway/', 'type src/vast/']],
   // Two readings of one API, so that a misreading shows; and an SDK that is published on its own.
   ['src/simulator/', []],
   ['src/pyworker/', []],
@@ -85,12 +99,14 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/home-file.ts', []],
   ['src/certificates.ts', ['src/home-file.ts', 'src/domain/']],
   ['src/logging.ts', []],
+  ['src/process-metrics.ts', []],
 ];
 
 /** What code that is replayed may take from outside: it has no I/O, and no zod (ten times the memory). */
 const OUTSIDE_OF: Record<string, string[]> = {
   'src/domain/': [],
   'src/workflows/': ['@temporalio/workflow', '@temporalio/common'],
+  'src/tracing/workflow-interceptors.ts': ['@temporalio/workflow', '@temporalio/common'],
 };
 
 test('every import points the way of the diagram', () => {
@@ -104,7 +120,9 @@ test('every source file is in a room', () => {
 
 test('code that is replayed takes no values from outside but Temporal’s own', () => {
   const wrong = Object.entries(OUTSIDE_OF).flatMap(([room, allowed]) =>
-    importsUnder(room).filter((each) => !each.isOurs && !each.isType && !allowed.includes(each.to)),
+    importsUnder('src').filter(
+      (each) => isIn(each.from, room) && !each.isOurs && !each.isType && !allowed.includes(each.to),
+    ),
   );
   expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
 });
@@ -118,6 +136,14 @@ test('settings depend on nothing but zod and Node', () => {
       !to.startsWith('node:'),
   );
   expect(wrong).toEqual([]);
+});
+
+test('nothing but tracing takes values from OpenTelemetry, and it is loaded only where it is wanted', () => {
+  const isTracers = (to: string) => to.includes('opentelemetry');
+  const takers = importsUnder('src').filter(({ to, isType }) => isTracers(to) && !isType);
+  expect(takers.filter(({ from }) => !from.startsWith('src/tracing/'))).toEqual([]);
+  const loaders = importsUnder('src/tracing/').filter(({ to }) => to === 'src/tracing/opentelemetry.ts');
+  expect(loaders.map(({ from }) => from)).toEqual(['src/tracing/tracing.ts']);
 });
 
 test('no file is a drawer for what has no place', () => {

@@ -9,6 +9,9 @@ import type { InstanceBoard } from './instance-board.ts';
 import type { LedgerCaller } from './ledger-caller.ts';
 import type { OfferBoard } from './offer-board.ts';
 
+/** `blind`: it was our own side that could not look. */
+export type LookResult = 'ok' | 'failed' | 'blind';
+
 /** What activities are bound to: the outside world, once per worker process. */
 export type Deps = {
   readonly vast: VastClient;
@@ -28,4 +31,6 @@ export type Deps = {
   readonly scoreWeights?: ScoreWeights | undefined;
   /** When this process last heard from Temporal, epoch ms: supervision renews nothing without it. */
   readonly temporalHeardAtMs: () => number;
+  /** Told of each look of supervision at a READY model. */
+  readonly noteLook: (result: LookResult) => void;
 };

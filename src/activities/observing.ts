@@ -2,11 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { activityInfo } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInterceptorsFactory, Next } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { classifyCreateRefusal } from '../domain/failure.ts';
 import { parseLabel } from '../domain/label.ts';
+import { collectProcessMetrics } from '../process-metrics.ts';
 import type { CallFacts } from '../vast/client.ts';
 import { sessionOfWorkflowId } from '../workflows/ids.ts';
+import type { LookResult } from './deps.ts';
 
 /** Which rental an activity, or a call it makes, is about; every line logged in it says so. */
 type Subject = { readonly session?: string; readonly attempt?: number; readonly instance?: number };
@@ -15,6 +17,7 @@ export type WorkerMetrics = {
   readonly contentType: string;
   text(): Promise<string>;
   noteMarketCall(facts: CallFacts): void;
+  noteLook(result: LookResult): void;
   interceptors: ActivityInterceptorsFactory;
 };
 
@@ -30,13 +33,16 @@ const PHASES: Record<string, string> = {
   confirmGone: 'confirming',
 };
 
-/** Metrics of one worker process, in a registry of its own, and its activities' log lines. */
+/**
+ * Metrics of one worker, in a registry of its own, and its activities' log lines. `processHome` is given where
+ * nobody else tells of the process: its state lies there.
+ */
 export function observeWorker(
   logger: Logger,
-  { withProcess }: { readonly withProcess: boolean },
+  { processHome }: { readonly processHome: string | null },
 ): WorkerMetrics {
   const registry = new Registry();
-  if (withProcess) collectDefaultMetrics({ register: registry });
+  if (processHome !== null) collectProcessMetrics(registry, processHome);
   const meters = metersOf(registry);
   return {
     contentType: registry.contentType,
@@ -45,6 +51,7 @@ export function observeWorker(
       noteMarketCall(meters, facts);
       logger.debug({ ...subjects.getStore(), ...facts }, 'market call');
     },
+    noteLook: (result) => meters.looks.inc({ result }),
     interceptors: () => ({
       inbound: {
         execute: (input, next) => {
@@ -61,7 +68,7 @@ type Meters = ReturnType<typeof metersOf>;
 
 function metersOf(registry: Registry) {
   const registers = [registry];
-  return {
+  const meters = {
     phases: new Histogram({
       name: 'leash_phase_duration_seconds',
       help: 'How long a phase of an attempt took, by what came of it',
@@ -108,7 +115,18 @@ function metersOf(registry: Registry) {
       buckets: [0.01, 0.1, 1, 3, 10, 30, 60, 120],
       registers,
     }),
+    looks: new Counter({
+      name: 'leash_supervision_looks_total',
+      help: 'Looks at READY models by result; blind where our own side could not look',
+      labelNames: ['result'] as const,
+      registers,
+    }),
   };
+  // What is first seen at one has not risen for Prometheus, and the first of these is worth an alert.
+  for (const result of ['answered', 'failed'])
+    meters.activities.inc({ activity: 'archiveReceipt', result }, 0);
+  for (const result of ['ok', 'failed', 'blind']) meters.looks.inc({ result }, 0);
+  return meters;
 }
 
 function noteMarketCall(meters: Meters, { call, outcome, tookMs, waitedMs }: CallFacts): void {

@@ -169,9 +169,12 @@ class Watch {
       this.#failures = 0;
       this.#lastOkAtMs = Date.now();
       this.#lastWhy = null;
+      this.#deps.noteLook('ok');
       return null;
     }
-    if (answer.kind === 'not-serving' && answer.isOurFault) return null;
+    const isBlind = answer.kind === 'not-serving' && answer.isOurFault;
+    this.#deps.noteLook(isBlind ? 'blind' : 'failed');
+    if (isBlind) return null;
     this.#failures += 1;
     this.#lastWhy = whyNot(answer, this.#order.model);
     if (this.#failures < FAILURES_TO_BREAK || !this.#order.breaksOnFailures) return null;

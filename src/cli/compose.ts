@@ -8,6 +8,7 @@ import { startHttpServer } from '../server.ts';
 import { connectClient } from '../temporal/connection.ts';
 import { startEmbeddedTemporal } from '../temporal/embedded-server.ts';
 import { ensureNamespace } from '../temporal/namespace.ts';
+import { openTracing, type Tracing } from '../tracing/tracing.ts';
 import { type RunningWorker, startWorker } from '../worker.ts';
 import { type PartName, Parts, type Trouble } from './compose/parts.ts';
 import {
@@ -93,18 +94,26 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
     market.kind === 'real'
       ? settled.config
       : { ...settled.config, VASTAI_API_URL: market.url, VASTAI_API_KEY: market.key };
-  const given = { config, installation, address: temporal.address, namespace: temporal.namespace, logger };
+  const tracing = await startTracing(config, logger, parts);
+  const given = {
+    config,
+    installation,
+    address: temporal.address,
+    namespace: temporal.namespace,
+    logger,
+    tracing,
+  };
 
   onStarting?.(['worker']);
   const [worker, sessions] = await bothOrNeither(
     startOwnWorker(given, parts),
-    startSessions({ ...given, policy: policyFor(market) }, parts),
+    startSessions({ ...given, interceptors: tracing?.ofClient, policy: policyFor(market) }, parts),
   );
 
   onStarting?.(['HTTP server']);
   const apiUrl = await startServer(
     {
-      ...{ config, installation, sessions, logger },
+      ...{ config, installation, sessions, logger, tracing },
       workerMetrics: () => worker.metrics.text(),
       temporalUiUrl: uiUrlOf(temporal),
     },
@@ -165,6 +174,12 @@ async function startOwnTemporal(config: Config, place: { home: string; namespace
   });
   parts.add('Temporal', () => temporal.stop());
   return temporal;
+}
+
+async function startTracing(config: Config, logger: Logger, parts: Parts): Promise<Tracing | null> {
+  const tracing = await openTracing(config, logger);
+  if (tracing !== null) parts.add('tracing', () => tracing.close());
+  return tracing;
 }
 
 type Given = Parameters<typeof startWorker>[0];

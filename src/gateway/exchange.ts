@@ -11,7 +11,7 @@ import { headersBack, headersFor, headersOfWay, requestIdOf, withoutLength } fro
 import { errorOf } from './outcome.ts';
 import type { Provider } from './providers/provider.ts';
 import { bytesFor, type InferenceBody, parseInferenceBody } from './request-body.ts';
-import type { KeyHolder, Lease } from './seams.ts';
+import type { AttemptEnd, AttemptTrace, KeyHolder, Lease, RequestTrace, RequestTracer } from './seams.ts';
 import type { Candidate, Route, Target } from './target.ts';
 import type { Usage } from './usage.ts';
 import { editsOf, NO_EDITS, withUsageAsked } from './vllm-streams.ts';
@@ -20,6 +20,7 @@ import type { WaitingRoom } from './waiting-room.ts';
 export type ExchangeDeps = AccountDeps & {
   readonly waitingRoom: WaitingRoom;
   readonly attemptsMax: number;
+  readonly tracer: RequestTracer | null;
   readonly logger: Logger;
 };
 
@@ -72,10 +73,13 @@ class Exchange implements AttemptListener {
   #leaveWaitingRoom: (() => void) | null = null;
   #isOver = false;
   #isEvents = false;
+  readonly #trace: RequestTrace | null;
+  #attemptTrace: AttemptTrace | null = null;
 
   constructor(deps: ExchangeDeps, call: Call) {
     this.#deps = deps;
     this.#call = call;
+    this.#trace = deps.tracer?.begin(call.request, call.route) ?? null;
   }
 
   start(): void {
@@ -91,7 +95,7 @@ class Exchange implements AttemptListener {
   }
 
   failed(failure: AttemptFailure): void {
-    const target = this.#leaveTarget();
+    const target = this.#leaveTarget(failure.kind);
     if (target === null) return;
     if (failure.kind === 'reset' && !this.#isSecondTry && this.#ticket !== null) {
       target.breaker.release(this.#ticket);
@@ -108,7 +112,7 @@ class Exchange implements AttemptListener {
   }
 
   answered(head: AnswerHead, body: Buffer): void {
-    const target = this.#leaveTarget();
+    const target = this.#leaveTarget('answered');
     if (target === null) return;
     this.#isWhole = true;
     this.#succeed(target);
@@ -137,7 +141,7 @@ class Exchange implements AttemptListener {
   }
 
   ended({ isWhole, hasTold, why }: Parameters<AttemptListener['ended']>[0]): void {
-    const target = this.#leaveTarget();
+    const target = this.#leaveTarget(isWhole ? 'answered' : 'cut-off');
     if (target === null) return;
     const { response } = this.#call;
     this.#isWhole = isWhole;
@@ -229,6 +233,8 @@ class Exchange implements AttemptListener {
     this.#attempts += 1;
     this.#ticket = target.begin();
     this.#attemptStartedMs = performance.now();
+    const { provider, session } = target;
+    this.#attemptTrace = this.#trace?.attempt({ provider, session, model }) ?? null;
     this.#attempt = new Attempt(
       {
         target,
@@ -296,12 +302,13 @@ class Exchange implements AttemptListener {
     return last !== null && last.target === this.#candidate?.target && last.failure.answer === undefined;
   }
 
-  #leaveTarget(): Target | null {
+  #leaveTarget(came: AttemptEnd): Target | null {
     const target = this.#candidate?.target ?? null;
     if (this.#attempt === null || target === null) return null;
     this.#used = this.#attempt.usage;
     this.#events = this.#attempt.events;
     this.#attempt = null;
+    this.#attemptTrace?.end(came);
     target.end();
     return target;
   }
@@ -346,7 +353,7 @@ class Exchange implements AttemptListener {
     if (this.#isOver) return;
     this.#leaveWaitingRoom?.();
     const attempt = this.#attempt;
-    const target = this.#leaveTarget();
+    const target = this.#leaveTarget('caller-left');
     if (target !== null && this.#ticket !== null) target.breaker.release(this.#ticket);
     attempt?.stop();
     this.#finish(499);
@@ -375,6 +382,7 @@ class Exchange implements AttemptListener {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#account(status);
+    this.#trace?.end(status, this.#attempts);
     this.#call.onEnd();
   }
 

@@ -11,7 +11,7 @@ import { type Answered, Front } from './front.ts';
 import { type AnthropicParts, configuredProviders } from './providers/configured.ts';
 import { makeVastai } from './providers/vastai.ts';
 import { Router } from './routing.ts';
-import type { GatewayKeys, Metering, PriceOf } from './seams.ts';
+import type { GatewayKeys, Metering, PriceOf, RequestTracer } from './seams.ts';
 import { NOT_SWITCHED, Switchboard, type Switched } from './switchboard.ts';
 import type { Deadlines } from './target.ts';
 import { type ProviderView, viewOf } from './view.ts';
@@ -32,6 +32,7 @@ export type GatewayDeps = {
   readonly priceOf?: PriceOf;
   readonly anthropic?: AnthropicParts;
   readonly waker?: Waker;
+  readonly tracer?: RequestTracer;
   readonly switched?: Switched;
   readonly saveSwitched?: (switched: Switched) => void;
   /** Left out: those of the settings. */
@@ -89,6 +90,7 @@ export function openGateway(deps: GatewayDeps): Gateway {
     waitingRoom,
     attemptsMax: config.GATEWAY_MAX_ATTEMPTS,
     logger,
+    tracer: deps.tracer ?? null,
     keys: deps.keys ?? null,
     metering: deps.metering ?? null,
     priceOf:

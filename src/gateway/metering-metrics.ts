@@ -10,6 +10,7 @@ import type { AnsweredRequest } from '../domain/gateway-usage.ts';
 /** What was counted of one provider since the start. */
 type Counts = {
   readonly requests: Map<number, number>;
+  retried: number;
   promptTokens: number;
   completionTokens: number;
   usd: number;
@@ -39,6 +40,7 @@ export class GatewayMetrics {
   note(answered: AnsweredRequest, usd: number): void {
     const counts = this.#countsOf(answered.provider);
     counts.requests.set(answered.status, (counts.requests.get(answered.status) ?? 0) + 1);
+    if (answered.attempts > 1) counts.retried += 1;
     counts.promptTokens += answered.promptTokens;
     counts.completionTokens += answered.completionTokens;
     counts.usd += usd;
@@ -52,6 +54,7 @@ export class GatewayMetrics {
     if (this.#byProvider.size >= PROVIDERS_MAX && provider !== 'other') return this.#countsOf('other');
     const counts: Counts = {
       requests: new Map(),
+      retried: 0,
       promptTokens: 0,
       completionTokens: 0,
       usd: 0,
@@ -74,6 +77,16 @@ export class GatewayMetrics {
         this.reset();
         for (const [provider, { requests }] of byProvider)
           for (const [status, count] of requests) this.inc({ provider, status: String(status) }, count);
+      },
+    });
+    new Counter({
+      name: 'leash_gateway_retried_requests_total',
+      help: 'Requests that took more than one attempt, by the provider that was asked last',
+      labelNames: ['provider'] as const,
+      registers,
+      collect() {
+        this.reset();
+        for (const [provider, { retried }] of byProvider) this.inc({ provider }, retried);
       },
     });
     new Counter({

@@ -1,4 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { AnsweredRequest } from '../domain/gateway-usage.ts';
+import type { AttemptFailure } from './failure.ts';
+import type { Route } from './target.ts';
 import type { Usage } from './usage.ts';
 
 /** Who holds a key of the gateway. */
@@ -46,3 +49,22 @@ export type PriceOf = (
   at: { readonly provider: string; readonly session: string | null; readonly model: string },
   usage: Usage,
 ) => number | null;
+
+/** Told of each request and of what was tried for it, by who traces them. */
+export type RequestTracer = {
+  begin(request: IncomingMessage, route: Route): RequestTrace;
+};
+
+export type RequestTrace = {
+  attempt(at: {
+    readonly provider: string;
+    readonly session: string | null;
+    readonly model: string;
+  }): AttemptTrace;
+  end(status: number, attempts: number): void;
+};
+
+export type AttemptTrace = { end(came: AttemptEnd): void };
+
+/** `cut-off`: in the middle of its answer. */
+export type AttemptEnd = 'answered' | 'cut-off' | 'caller-left' | AttemptFailure['kind'];

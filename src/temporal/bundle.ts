@@ -15,6 +15,8 @@ export interface WorkflowBundleOptions {
   workflowsPath?: string;
   /** Directories whose sources make up the bundle: a change in them makes a new one. */
   sources?: string[];
+  /** Modules of interceptors, each a file by itself, that run in the sandbox beside the workflows. */
+  interceptorModules?: readonly string[];
   /** Where finished bundles are kept between starts. */
   cache?: string;
 }
@@ -31,12 +33,13 @@ export interface WorkflowBundle {
  */
 export function workflowBundle(options: WorkflowBundleOptions = {}): Promise<WorkflowBundle> {
   const workflowsPath = options.workflowsPath ?? join(SOURCE, 'workflows', 'index.ts');
-  const known = inMemory.get(workflowsPath);
+  const name = JSON.stringify([workflowsPath, options.interceptorModules ?? []]);
+  const known = inMemory.get(name);
   if (known) return known;
   const bundle = findOrMake(workflowsPath, options);
-  inMemory.set(workflowsPath, bundle);
+  inMemory.set(name, bundle);
   // A failure is not kept: the next caller may come after the mistake was mended.
-  bundle.catch(() => inMemory.delete(workflowsPath));
+  bundle.catch(() => inMemory.delete(name));
   return bundle;
 }
 
@@ -45,21 +48,30 @@ const inMemory = new Map<string, Promise<WorkflowBundle>>();
 async function findOrMake(workflowsPath: string, options: WorkflowBundleOptions): Promise<WorkflowBundle> {
   const sources = options.sources ?? [dirname(workflowsPath), join(SOURCE, 'domain')];
   const directory = options.cache ?? join(cacheDirectory(), 'bundles');
-  const file = join(directory, `${await hashSources(workflowsPath, sources)}.js`);
+  const interceptors = [...(options.interceptorModules ?? [])];
+  const file = join(directory, `${await hashSources(workflowsPath, interceptors, sources)}.js`);
   if (existsSync(file)) {
     await utimes(file, new Date(), new Date()).catch(() => undefined);
     return { code: await readFile(file, 'utf8') };
   }
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: onlyProblems });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    workflowInterceptorModules: interceptors,
+    logger: onlyProblems,
+  });
   await keep(file, code);
   return { code };
 }
 
 /** The path too: a bundle carries the places of its sources, for stack traces. */
-async function hashSources(workflowsPath: string, sources: string[]): Promise<string> {
+async function hashSources(
+  workflowsPath: string,
+  interceptors: string[],
+  sources: string[],
+): Promise<string> {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([workflowsPath, sdkVersion(), process.versions.node]));
-  for (const file of await filesUnder(sources)) {
+  for (const file of [...interceptors, ...(await filesUnder(sources))]) {
     hash.update(JSON.stringify([file, await readFile(file, 'utf8')]));
   }
   return hash.digest('hex').slice(0, 32);

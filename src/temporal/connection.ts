@@ -1,5 +1,6 @@
 import {
   Client,
+  type ClientInterceptors,
   Connection,
   isGrpcCancelledError,
   isGrpcDeadlineError,
@@ -18,6 +19,8 @@ export interface TemporalTarget {
   address?: string;
   /** Absent: Temporal's own configuration (`TEMPORAL_NAMESPACE`, profile), else `leash`. */
   namespace?: string;
+  /** Around calls to workflows; nothing is, when absent. */
+  interceptors?: ClientInterceptors | undefined;
   /** How long to go on trying while the server refuses, ms. */
   connectTimeoutMs?: number;
 }
@@ -44,7 +47,8 @@ export async function connectClient(target: TemporalTarget = {}): Promise<Tempor
   const connection = await connectWithin(connectTimeoutMs, address, () =>
     Connection.connect({ ...options, address, connectTimeout: connectTimeoutMs }),
   );
-  const client = new Client({ connection, namespace });
+  const { interceptors = {} } = target;
+  const client = new Client({ connection, namespace, interceptors });
   return { address, namespace, connection, client, close: () => connection.close() };
 }
 

@@ -1,6 +1,7 @@
 import { log, setCurrentDetails } from '@temporalio/workflow';
 import type { AuditFindings, AuditMemory } from '../activities/audit.ts';
 import { forWebUi, usd } from '../domain/budget.ts';
+import { countOrphans } from './measuring.ts';
 import { destroy, long } from './policies.ts';
 
 export type AuditInput = {
@@ -25,6 +26,7 @@ const GONE_IDS_KEPT = 1_000;
  * neither answered nor ever listed.
  */
 export async function auditBudget(input: AuditInput): Promise<AuditReport> {
+  countOrphans('audit', 0);
   const { verdicts, ...findings } = await long({ summary: 'compare with the charges' }).auditBooks({
     nowMs: Date.now(),
     tailMs: input.tailMs,
@@ -49,6 +51,7 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
     suspects: verdicts.filter(({ action }) => action === 'report').map(({ instanceId }) => instanceId),
     goneIds: [...findings.goneIds, ...gone].slice(-GONE_IDS_KEPT),
   };
+  countOrphans('audit', report.destroyed.length);
   setCurrentDetails(forWebUi(story(report)));
   log.info('compared the books with the charges', {
     chargedUsd: report.chargedUsd,

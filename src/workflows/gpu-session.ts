@@ -13,6 +13,7 @@ import {
 import type { Receipt } from '../domain/session.ts';
 import { takeOn } from './accept.ts';
 import { giveBackAll, settleMoney } from './give-back.ts';
+import { countEnd, openLaunchCounts } from './measuring.ts';
 import {
   costsQuery,
   destroySignal,
@@ -42,6 +43,7 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
   const running = new CancellationScope();
   const rental = new Rental(input, running);
   listen(rental);
+  openLaunchCounts();
 
   let isForNextRun = false;
   try {
@@ -72,6 +74,7 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
     await giveBackAll(rental);
     const receipt = await settleMoney(rental);
     await condition(allHandlersFinished);
+    countEnd(receipt.outcome, receipt.readyAtMs !== null);
     return receipt;
   });
 }

@@ -7,6 +7,7 @@ import { forecastOf } from '../domain/forecast.ts';
 import { costAt } from '../domain/meter.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
+import { countReady } from './measuring.ts';
 import { create, quick, watchToEnd } from './policies.ts';
 import { remember } from './remember.ts';
 import type { Rental } from './rental.ts';
@@ -356,6 +357,7 @@ function becomeReady(rental: Rental, attempt: Attempt): void {
   attempt.phase = 'ready';
   attempt.readyAtMs = nowMs;
   state.servingAttempt = attempt.attempt;
+  if (state.readyAtMs === null) countReady((nowMs - state.startedAtMs) / 1_000);
   state.readyAtMs ??= nowMs;
   state.lastUsedAtMs = nowMs;
   state.health = { consecutiveFailures: 0, lastOkAtMs: nowMs };

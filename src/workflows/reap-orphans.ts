@@ -8,6 +8,7 @@ import {
   type SessionFacts,
   withinCeiling,
 } from '../domain/reaping.ts';
+import { countOrphans } from './measuring.ts';
 import { destroy, once, quick } from './policies.ts';
 
 export type ReapInput = {
@@ -57,6 +58,7 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
   // A run of 0.1.0 that is under way is finished as it began: it settled after one list, and told less.
   const settlesLate = patched('reap-settles-late');
   const otherOwner = input.asked?.owner ?? null;
+  countOrphans('reaper', 0);
   const survey = await listOf(otherOwner);
   const isDryRun = input.dryRun === true;
   let verdicts: readonly ReaperVerdict[];
@@ -85,6 +87,7 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
     idle: idle.length,
     dryRun: isDryRun,
   });
+  if (!isDryRun) countOrphans('reaper', report.destroyed.length);
   if (input.isReport === true) tellAll(report);
   setCurrentDetails(
     `${report.found} found, ${report.destroyed.length} ${isDryRun ? 'would be ' : ''}destroyed, ${report.left.length} left`,

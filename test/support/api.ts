@@ -61,8 +61,8 @@ export class Api {
   }
 
   /** Launched, and taken on. */
-  async launched(body: LaunchInput): Promise<LaunchAnswer> {
-    const answer = await this.launch(body);
+  async launched(body: LaunchInput, extra?: Extra): Promise<LaunchAnswer> {
+    const answer = await this.launch(body, extra);
     if (answer.status !== 202) throw new Error(`Launch: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer.body;
   }

@@ -26,7 +26,15 @@ type EdgeOptions = {
   logger?: (write: (line: string) => void) => HttpServerDeps['logger'];
 } & Pick<
   HttpServerDeps,
-  'dashboardDir' | 'drainMs' | 'deadlines' | 'environment' | 'keys' | 'metering' | 'priceOf' | 'anthropic'
+  | 'dashboardDir'
+  | 'drainMs'
+  | 'deadlines'
+  | 'environment'
+  | 'keys'
+  | 'metering'
+  | 'priceOf'
+  | 'anthropic'
+  | 'tracing'
 >;
 
 /** The real HTTP server on a port of its own, over scripted sessions. */

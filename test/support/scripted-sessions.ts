@@ -38,6 +38,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     hours: script.hours ?? { add: unscripted, list: unscripted, remove: unscripted },
     machines: script.machines ?? { list: unscripted, forget: unscripted },
     lastReap: () => script.lastReap?.() ?? Promise.resolve(null),
+    lastAudit: () => script.lastAudit?.() ?? Promise.resolve(null),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
     costs: (span) => script.costs?.(span) ?? Promise.reject(new Error('The test did not script costs')),
     readiness: () => script.readiness?.() ?? Promise.reject(new Error('The test did not script readiness')),

@@ -14,6 +14,7 @@ import { type HttpServer, startHttpServer } from '../../src/server.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { ensureNamespace } from '../../src/temporal/namespace.ts';
+import { openTracing, type Tracing } from '../../src/tracing/tracing.ts';
 import { type RunningWorker, startWorker } from '../../src/worker.ts';
 import { Api } from './api.ts';
 import { Books } from './books.ts';
@@ -130,7 +131,9 @@ async function raise(options: StackOptions, home: string, closing: AsyncDisposab
   const installation = openInstallation({ home });
   const log: string[] = [];
   const logger = pino({ level: config.LEASH_LOG_LEVEL }, { write: (line) => log.push(line) });
-  const given = { config, installation, address, namespace, logger };
+  const tracing = await openTracing(config, logger);
+  closing.defer(() => tracing?.close());
+  const given = { config, installation, address, namespace, logger, tracing };
 
   const worker = new WorkerHere(given);
   closing.defer(() => worker.stop());
@@ -188,6 +191,7 @@ type Given = {
   address: string;
   namespace: string;
   logger: Logger;
+  tracing: Tracing | null;
 };
 
 async function startServerHere(
@@ -196,7 +200,12 @@ async function startServerHere(
 ): Promise<{ sessions: Sessions; server: HttpServer }> {
   const { owner, home } = given.installation;
   const archive = openArchive({ owner, home, databaseUrl: given.config.LEASH_DATABASE_URL });
-  const connected = await connectSessions({ ...given, archive, policy });
+  const connected = await connectSessions({
+    ...given,
+    archive,
+    policy,
+    interceptors: given.tracing?.ofClient,
+  });
   const sessions = { ...connected, close: () => connected.close().finally(() => archive.close()) };
   try {
     return { sessions, server: await startHttpServer({ ...given, sessions, drainMs: 1_000 }) };

@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** The parts in the order in which they stop: each needs those behind it. */
-export const STOP_ORDER = ['HTTP server', 'sessions', 'worker', 'simulated market', 'Temporal'] as const;
+export const STOP_ORDER = [
+  'HTTP server',
+  'sessions',
+  'worker',
+  'tracing',
+  'simulated market',
+  'Temporal',
+] as const;
 export type PartName = (typeof STOP_ORDER)[number];
 
 /** What happened to a part, in a sentence. */
