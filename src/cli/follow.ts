@@ -4,6 +4,7 @@ import { EXIT } from './exit-code.ts';
 import { type AdminApi, type Answer, Refusal, Unreachable } from './http.ts';
 import type { LiveLine } from './live-line.ts';
 import { liveText, progressLines } from './progress.ts';
+import { stepLines } from './steps.ts';
 
 export type Following = {
   readonly session: string;
@@ -38,7 +39,8 @@ export async function follow(api: AdminApi, following: Following): Promise<Follo
       for (const text of progressLines(before, answer.value, Date.now())) line.print(text);
       if (following.until(answer.value)) return { kind: 'there', answer };
       before = answer.value;
-      line.show(liveText(before), startOf(before));
+      const shown = before;
+      line.show(liveText(shown), startOf(shown), (look) => stepLines(shown, look));
     }
     if (Date.now() > deadlineMs) return { kind: 'late', answer };
     await delay(LOOK_INTERVAL_MS, undefined, { signal }).catch(() => undefined);

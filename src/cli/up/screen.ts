@@ -15,6 +15,7 @@ export function upLines(
     marketLine(running),
     '',
     ...facts([
+      ['dashboard', `${apiUrl}/ (sign in with the admin token)`],
       ['admin API', `${apiUrl}/api/admin`],
       ['gateway', `${apiUrl}/v1 (OpenAI-compatible)`],
       ['Temporal', temporalText(temporal)],
