@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { ApiProblem, call, whenSignedOut } from './api.ts';
 import { listen, stopListening } from './live.ts';
 
@@ -15,10 +15,20 @@ export const account = signal<Account | null | undefined>(undefined);
 /** Why nobody could be asked, while it is not known. */
 export const reachProblem = signal<ApiProblem | null>(null);
 
+/** Why the one who is signed in may change nothing; undefined where they may. */
+export const whyNotAct = computed(() =>
+  account.value?.role === 'viewer'
+    ? 'You are signed in with the viewer token, which looks and changes nothing.'
+    : undefined,
+);
+/** True once a sign-in has run out by itself, until the next. */
+export const hasRunOut = signal(false);
+
 const ASK_AGAIN_MS = 2_000;
 
 whenSignedOut(() => {
   stopListening();
+  hasRunOut.value = true;
   account.value = null;
 });
 
@@ -48,6 +58,7 @@ export async function signOut(): Promise<void> {
 
 function enter(found: Account): void {
   reachProblem.value = null;
+  hasRunOut.value = false;
   account.value = found;
   listen();
 }

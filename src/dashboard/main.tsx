@@ -3,6 +3,7 @@ import { App } from './app.tsx';
 import './theme.css';
 import './base.css';
 import './components/components.css';
+import './components/session.css';
 
 const root = document.getElementById('app');
 if (root !== null) render(<App />, root);
