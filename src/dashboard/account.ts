@@ -8,6 +8,8 @@ export type Account = {
   readonly expires_at: string;
   readonly market: string;
   readonly version: string;
+  /** Where Temporal’s Web UI shows this namespace; null where nobody knows. */
+  readonly temporal_ui_url: string | null;
 };
 
 /** Undefined: not known yet. Null: nobody is signed in. */

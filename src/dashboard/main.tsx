@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
+import './theme.ts';
 import './theme.css';
 import './base.css';
 import './components/components.css';

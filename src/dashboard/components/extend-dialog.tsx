@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { StatusAnswer } from '../../admin/answers.ts';
 import { call } from '../api.ts';
 import { nowMs } from '../clock.ts';
-import { clock, duration, usd, usdPerHour } from '../format.ts';
+import { clockMinute, duration, usd, usdPerHour } from '../format.ts';
 import { put } from '../live.ts';
 import { useAction } from '../resource.ts';
 import { spentNow } from '../spending.ts';
@@ -64,13 +64,13 @@ function ExtendForm({ status, onClose }: { status: StatusAnswer; onClose: () => 
           />
         )}
       </Field>
-      <div class="row" role="group" aria-label="Common choices">
+      <fieldset class="row bare" aria-label="Common choices">
         {CHOICES_MINUTES.map((choice) => (
           <Button key={choice} onClick={() => setGiven(String(choice))}>
             {choice} min
           </Button>
         ))}
-      </div>
+      </fieldset>
       <ExtendCost status={status} minutes={isSound ? minutes : 0} />
       {extending.problem !== null && <ProblemNote problem={extending.problem} />}
       <div class="row row-end">
@@ -99,12 +99,14 @@ function ExtendCost({ status, minutes }: { status: StatusAnswer; minutes: number
           {rate > 0 && ` (${duration((left / rate) * 3_600)})`}
         </Fact>
         <Fact name="Serves until">
-          {until === null ? 'set when READY' : clock(new Date(until).toISOString())}
+          {until === null ? 'set when READY' : clockMinute(new Date(until).toISOString())}
         </Fact>
-        <Fact name="Lifetime ends">{clock(status.lifetime_until)}</Fact>
+        <Fact name="Lifetime ends">{clockMinute(status.lifetime_until)}</Fact>
       </dl>
       {isBeyond && (
-        <Note tone="warn">The budget is reached at {clock(breach)}, before that: this will be refused.</Note>
+        <Note tone="warn">
+          The budget is reached at {clockMinute(breach)}, before that: this will be refused.
+        </Note>
       )}
     </>
   );

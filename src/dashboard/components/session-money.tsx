@@ -1,6 +1,6 @@
 import type { StatusAnswer } from '../../admin/answers.ts';
 import { nowMs } from '../clock.ts';
-import { clock, duration, secondsUntil, usd } from '../format.ts';
+import { clockMinute, duration, secondsUntil, usd } from '../format.ts';
 import { spentNow } from '../spending.ts';
 import { MeterBar } from './meter.tsx';
 
@@ -30,7 +30,7 @@ function breachText({ budget, state }: StatusAnswer): string {
   if (state === 'IDLE') return '';
   const left = secondsUntil(budget.projected_breach_at, nowMs.value);
   if (left === null) return 'Nothing burns yet';
-  return left <= 0 ? 'Budget reached' : `Budget lasts until ${clock(budget.projected_breach_at)}`;
+  return left <= 0 ? 'Budget reached' : `Budget lasts until ${clockMinute(budget.projected_breach_at)}`;
 }
 
 /** What ends the session next unless it is used or extended, counted down. */
@@ -38,5 +38,7 @@ export function KeepAlive({ status }: { status: StatusAnswer }) {
   const left = secondsUntil(status.keep_alive_until, nowMs.value);
   if (left === null) return <>–</>;
   if (left <= 0) return <>now</>;
-  return <span title={`Until ${clock(status.keep_alive_until)}, unless it is used`}>{duration(left)}</span>;
+  return (
+    <span title={`Until ${clockMinute(status.keep_alive_until)}, unless it is used`}>{duration(left)}</span>
+  );
 }

@@ -23,7 +23,7 @@ export function Steps({ steps, label }: { steps: readonly Step[]; label: string 
           aria-current={step.state === 'current' ? 'step' : undefined}
         >
           <span class="step-mark">
-            <StepMark state={step.state} />
+            <StepMark step={step} />
           </span>
           <span class="step-title">
             {step.title}
@@ -36,10 +36,12 @@ export function Steps({ steps, label }: { steps: readonly Step[]; label: string 
   );
 }
 
-function StepMark({ state }: { state: Step['state'] }) {
+function StepMark({ step: { state, name } }: { step: Step }) {
   if (state === 'done') return <Icon name="check" />;
   if (state === 'failed') return <Icon name="cross" />;
-  return <Shape tone={state === 'current' ? 'busy' : 'idle'} />;
+  if (state === 'ahead') return <Shape tone="idle" />;
+  // Serving is where it wants to be; everything else under way is on its way somewhere.
+  return <Shape tone={name === 'serve' ? 'good' : 'busy'} />;
 }
 
 /** `12 s`, or `12 s of ~40 s` while it lasts. */
