@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { ApiProblem, call, whenSignedOut } from './api.ts';
 import { listen, stopListening } from './live.ts';
 
@@ -8,6 +8,8 @@ export type Account = {
   readonly expires_at: string;
   readonly market: string;
   readonly version: string;
+  /** Where Temporal’s Web UI shows this namespace; null where nobody knows. */
+  readonly temporal_ui_url: string | null;
 };
 
 /** Undefined: not known yet. Null: nobody is signed in. */
@@ -15,10 +17,20 @@ export const account = signal<Account | null | undefined>(undefined);
 /** Why nobody could be asked, while it is not known. */
 export const reachProblem = signal<ApiProblem | null>(null);
 
+/** Why the one who is signed in may change nothing; undefined where they may. */
+export const whyNotAct = computed(() =>
+  account.value?.role === 'viewer'
+    ? 'You are signed in with the viewer token, which looks and changes nothing.'
+    : undefined,
+);
+/** True once a sign-in has run out by itself, until the next. */
+export const hasRunOut = signal(false);
+
 const ASK_AGAIN_MS = 2_000;
 
 whenSignedOut(() => {
   stopListening();
+  hasRunOut.value = true;
   account.value = null;
 });
 
@@ -48,6 +60,7 @@ export async function signOut(): Promise<void> {
 
 function enter(found: Account): void {
   reachProblem.value = null;
+  hasRunOut.value = false;
   account.value = found;
   listen();
 }

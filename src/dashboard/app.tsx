@@ -4,6 +4,7 @@ import { account, reachProblem, restore, signOut } from './account.ts';
 import { Alerts } from './components/alerts.tsx';
 import { ConnectionChip, ConnectionNote } from './components/connection-note.tsx';
 import { Icon, type IconName } from './components/icon.tsx';
+import { SessionDialogs } from './components/session-actions.tsx';
 import { Loading, ProblemNote } from './components/states.tsx';
 import { CostsPage } from './pages/costs.tsx';
 import { GuaranteesPage } from './pages/guarantees.tsx';
@@ -55,6 +56,7 @@ function Frame() {
           <Alerts />
           <Pages />
         </main>
+        <SessionDialogs />
       </div>
     </div>
   );

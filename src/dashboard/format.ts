@@ -26,9 +26,18 @@ export function duration(seconds: number | null | undefined): string {
 
 /** Clock time of today, with the date on any other day. */
 export function clock(iso: string | null | undefined, now = new Date()): string {
+  return timeText(iso, now, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+}
+
+/** To the minute: for what is to come, where seconds would only flicker. */
+export function clockMinute(iso: string | null | undefined, now = new Date()): string {
+  return timeText(iso, now, { hour: '2-digit', minute: '2-digit' });
+}
+
+function timeText(iso: string | null | undefined, now: Date, digits: Intl.DateTimeFormatOptions): string {
   if (!iso) return DASH;
   const at = new Date(iso);
-  const time = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  const time = at.toLocaleTimeString(undefined, digits);
   if (at.toDateString() === now.toDateString()) return time;
   return `${at.toLocaleDateString(undefined, { month: 'short', day: 'numeric' })} ${time}`;
 }

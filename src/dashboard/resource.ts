@@ -9,13 +9,19 @@ export type Resource<Answer> = {
   refresh(): void;
 };
 
+type ReadOptions = {
+  readonly everyMs?: number | undefined;
+  /** Another path asks the same question anew, as for a later hour: what came last stays until its answer. */
+  readonly keepsLast?: boolean;
+};
+
 /**
  * Reads `path` now, whenever it changes, and every `everyMs`. A failed read keeps what was read before: old
  * figures with a note are worth more than none. `null` reads nothing.
  */
 export function useResource<Answer>(
   path: string | null,
-  { everyMs }: { everyMs?: number } = {},
+  { everyMs, keepsLast = false }: ReadOptions = {},
 ): Resource<Answer> {
   const [state, setState] = useState<{
     path: string | null;
@@ -40,12 +46,16 @@ export function useResource<Answer>(
       .catch((error: unknown) => {
         if (turn.signal.aborted) return;
         const problem = error instanceof ApiProblem ? error : new ApiProblem(0, { detail: String(error) });
-        setState((before) => ({ path, data: before.path === path ? before.data : null, problem }));
+        setState((before) => ({
+          path,
+          data: before.path === path || keepsLast ? before.data : null,
+          problem,
+        }));
       })
       .finally(() => {
         if (running.current === turn) setIsLoading(false);
       });
-  }, [path]);
+  }, [path, keepsLast]);
 
   useEffect(() => {
     refresh();
@@ -56,7 +66,7 @@ export function useResource<Answer>(
     };
   }, [refresh, everyMs]);
 
-  const isCurrent = state.path === path;
+  const isCurrent = state.path === path || (keepsLast && path !== null);
   return {
     data: isCurrent ? state.data : null,
     problem: isCurrent ? state.problem : null,

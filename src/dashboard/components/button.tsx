@@ -8,8 +8,12 @@ type ButtonProps = {
   readonly type?: 'button' | 'submit';
   readonly isBusy?: boolean;
   readonly disabled?: boolean;
-  /** Why it cannot be pressed, or what it does where its text does not say. */
-  readonly title?: string;
+  /** Its name where several of the same text stand on a page. */
+  readonly label?: string | undefined;
+  /** What it does where its text does not say. */
+  readonly title?: string | undefined;
+  /** Why it cannot be pressed. It stays in reach of the keyboard, so that everybody can learn why. */
+  readonly whyNot?: string | undefined;
   readonly onClick?: () => void;
 };
 
@@ -22,15 +26,19 @@ export function Button({
   isBusy = false,
   ...rest
 }: ButtonProps) {
-  const { onClick, disabled = false, title } = rest;
+  const { onClick, disabled = false, title, whyNot, label } = rest;
+  const isIdle = isBusy || whyNot !== undefined;
   return (
     <button
-      type={type}
+      type={whyNot === undefined ? type : 'button'}
       class={`button button-${kind}`}
       aria-busy={isBusy}
       disabled={disabled}
-      title={title}
-      onClick={isBusy ? undefined : onClick}
+      aria-label={label}
+      aria-disabled={whyNot !== undefined}
+      aria-description={whyNot}
+      title={whyNot ?? title}
+      onClick={isIdle ? undefined : onClick}
     >
       {icon !== undefined && <Icon name={icon} />}
       <span>{children}</span>

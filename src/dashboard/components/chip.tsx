@@ -6,7 +6,7 @@ export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle';
 /** Each tone has a shape of its own: colour is never the only sign. */
 const SHAPES: Record<Tone, string> = {
   good: 'M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2z',
-  busy: 'M8 2a6 6 0 0 1 0 12z M8 2a6 6 0 0 0 0 12',
+  busy: 'M8 2.5A5.5 5.5 0 1 1 2.5 8',
   warn: 'M8 2l6.5 12h-13z',
   bad: 'M3 3h10v10H3z',
   idle: 'M8 3a5 5 0 1 0 0 10A5 5 0 0 0 8 3z',

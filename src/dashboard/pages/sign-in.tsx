@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
-import { signIn } from '../account.ts';
+import { hasRunOut, signIn } from '../account.ts';
 import { Mark } from '../app.tsx';
 import { Button } from '../components/button.tsx';
 import { Field } from '../components/field.tsx';
-import { ProblemNote } from '../components/states.tsx';
+import { Note, ProblemNote } from '../components/states.tsx';
 import { usePageTitle } from '../page-title.ts';
 import { useAction } from '../resource.ts';
 
@@ -23,6 +23,7 @@ export function SignInPage() {
           Leash
         </div>
         <h1>Sign in</h1>
+        {hasRunOut.value && <Note>Your sign-in has run out, or the token was changed. Sign in again.</Note>}
         <Field
           label="Admin token"
           hint={
