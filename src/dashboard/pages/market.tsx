@@ -1,10 +1,59 @@
+import { useState } from 'preact/hooks';
+import type { OffersAnswer } from '../../admin/answers.ts';
+import { Card } from '../components/card.tsx';
+import { Empty, Shown } from '../components/states.tsx';
 import { usePageTitle } from '../page-title.ts';
+import { useResource } from '../resource.ts';
+import { MachineMemory } from './market/machine-memory.tsx';
+import { MarketFilters, type OfferFilter, queryOf } from './market/filters.tsx';
+import { OffersTable } from './market/offers-table.tsx';
+import { PriceStrips } from './market/price-strips.tsx';
+import { RejectedOffers } from './market/rejected-offers.tsx';
+
+/** The server shares one search for 20 s: asking more often would tell nothing new. */
+const EVERY_MS = 30_000;
 
 export function MarketPage() {
   usePageTitle('Market');
+  const [filter, setFilter] = useState<OfferFilter>({ verifiedOnly: true, usdPerHourMax: '', country: '' });
+  const offers = useResource<OffersAnswer>(`/api/admin/offers?${queryOf(filter)}`, {
+    everyMs: EVERY_MS,
+    keepsLast: true,
+  });
   return (
-    <div class="page-head">
-      <h1>Market</h1>
-    </div>
+    <>
+      <div class="page-head">
+        <h1>Market</h1>
+      </div>
+      <MarketFilters filter={filter} onChange={setFilter} />
+      <Shown of={offers} lines={12}>
+        {(data) => (
+          <div class="stack" aria-busy={offers.isLoading}>
+            <p>
+              {data.offers_seen} offers seen, {data.offers_fit} fit <strong class="break">{data.model}</strong> with{' '}
+              {data.disk_gb} GB of disk.
+            </p>
+            {data.items.length === 0 ? (
+              <Card>
+                <Empty title="No offer fits.">
+                  <p>The reasons are below. A higher top price or more countries let more through.</p>
+                </Empty>
+              </Card>
+            ) : (
+              <>
+                <Card title="Prices by tier">
+                  <PriceStrips offers={data.items} />
+                </Card>
+                <Card title="In the order of a launch">
+                  <OffersTable offers={data.items} />
+                </Card>
+              </>
+            )}
+            {data.rejected !== null && <RejectedOffers rejected={data.rejected} />}
+          </div>
+        )}
+      </Shown>
+      <MachineMemory />
+    </>
   );
 }

@@ -1,0 +1,58 @@
+import { Check } from '../../components/check.tsx';
+import { Field } from '../../components/field.tsx';
+
+/** As typed: what is no number or country is left to the server to say. */
+export type OfferFilter = {
+  readonly verifiedOnly: boolean;
+  readonly usdPerHourMax: string;
+  readonly country: string;
+};
+
+const SHOWN = 60;
+
+export function queryOf({ verifiedOnly, usdPerHourMax, country }: OfferFilter): string {
+  const query = new URLSearchParams({
+    explain: 'true',
+    limit: String(SHOWN),
+    verified_only: String(verifiedOnly),
+  });
+  if (usdPerHourMax.trim() !== '') query.set('max_usd_per_hour', usdPerHourMax.trim());
+  if (country.trim() !== '') query.set('countries', country.trim());
+  return query.toString();
+}
+
+type MarketFiltersProps = { readonly filter: OfferFilter; readonly onChange: (filter: OfferFilter) => void };
+
+export function MarketFilters({ filter, onChange }: MarketFiltersProps) {
+  return (
+    <form class="filters" aria-label="Filter offers" onSubmit={(event) => event.preventDefault()}>
+      <Field label="Top price" hint="USD per hour">
+        {(wiring) => (
+          <input
+            {...wiring}
+            type="number"
+            min="0"
+            step="0.05"
+            value={filter.usdPerHourMax}
+            onChange={(event) => onChange({ ...filter, usdPerHourMax: event.currentTarget.value })}
+          />
+        )}
+      </Field>
+      <Field label="Countries" hint="Codes such as DE, US">
+        {(wiring) => (
+          <input
+            {...wiring}
+            value={filter.country}
+            onChange={(event) => onChange({ ...filter, country: event.currentTarget.value })}
+          />
+        )}
+      </Field>
+      <Check
+        isChecked={filter.verifiedOnly}
+        onChange={(verifiedOnly) => onChange({ ...filter, verifiedOnly })}
+      >
+        Verified hosts only
+      </Check>
+    </form>
+  );
+}
