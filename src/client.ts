@@ -20,6 +20,7 @@ import { readReadiness } from './sessions/readiness.ts';
 import { type LastReap, type ReapOrder, readLastReap, reapNow } from './sessions/reaping.ts';
 import { readStatus } from './sessions/records.ts';
 import { explaining } from './sessions/refusals.ts';
+import { readSamples, type Samples, type SamplesOrder } from './sessions/samples.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
 import { destroySession, extendSession } from './sessions/steering.ts';
 import { readTimeline, type Timeline, type TimelineOrder } from './sessions/timeline/reading.ts';
@@ -34,6 +35,7 @@ export type { MachineBook } from './sessions/machines.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { LastReap, ReapOrder } from './sessions/reaping.ts';
+export type { Samples, SamplesOrder } from './sessions/samples.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
 export type { Timeline, TimelineOrder } from './sessions/timeline/reading.ts';
 export type { ReapReport } from './workflows/reap-orphans.ts';
@@ -62,6 +64,8 @@ export type Sessions = {
   listen(listener: (news: News) => void, lastId: string | null): () => void;
   /** What happened to the newest session of a name. not-found, invalid, temporal-unreachable. */
   timeline(order: TimelineOrder): Promise<Timeline>;
+  /** What each look at the newest session of a name saw. not-found, temporal-unreachable. */
+  samples(order: SamplesOrder): Promise<Samples>;
   /** Business hours. conflict (the id is taken), not-found, temporal-unreachable. */
   readonly hours: HoursBook;
   /** What is remembered of machines, by the archive. not-found. */
@@ -161,6 +165,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     logs: (order) => explaining(() => readSessionLogs(context, order)),
     listen: (listener, lastId) => news.listen(listener, lastId),
     timeline: (order) => explaining(() => readTimeline(context, order)),
+    samples: (order) => explaining(() => readSamples(context, order)),
     hours: {
       add: (order) => explaining(() => addHours(context, order)),
       list: () => explaining(() => listHours(context)),

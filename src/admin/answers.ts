@@ -258,6 +258,7 @@ export * from './key-answers.ts';
 export * from './machine-answers.ts';
 export * from './plan-answers.ts';
 export * from './provider-answers.ts';
+export * from './samples-answers.ts';
 export * from './sign-in-answers.ts';
 
 export type AttemptAnswer = z.output<typeof attemptAnswer>;

@@ -20,6 +20,7 @@ import { probeRoutes } from './probes.ts';
 import { answerError, answerNotFound } from './problems.ts';
 import { type ProviderDesk, providersRoutes } from './providers.ts';
 import { reapRoutes } from './reap.ts';
+import { samplesRoutes } from './samples.ts';
 import { sessionsRoutes } from './sessions.ts';
 import { signInRoutes } from './sign-in.ts';
 import type { SignIns } from './sign-in-cookie.ts';
@@ -79,6 +80,7 @@ const adminRoutes =
     await app.register(machinesRoutes(deps));
     await app.register(providersRoutes(deps));
     await app.register(timelineRoutes(deps));
+    await app.register(samplesRoutes(deps));
     await app.register(logsRoutes(deps));
     await app.register(newsRoutes(deps));
     await app.register(hoursRoutes(deps));
