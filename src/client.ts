@@ -9,6 +9,7 @@ import type { Installation } from './installation.ts';
 import { type Budget, readBudget } from './sessions/budget.ts';
 import type { Context } from './sessions/context.ts';
 import { type Costs, readCosts } from './sessions/costs.ts';
+import { type Guarantees, readGuarantees } from './sessions/guarantees.ts';
 import { addHours, type HoursBook, listHours, removeHours } from './sessions/hours.ts';
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
@@ -29,6 +30,7 @@ import type { ReapReport } from './workflows/reap-orphans.ts';
 
 export type { Budget } from './sessions/budget.ts';
 export type { Costs } from './sessions/costs.ts';
+export type { Guarantees } from './sessions/guarantees.ts';
 export type { Hours, HoursBook, HoursOrder } from './sessions/hours.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { MachineBook } from './sessions/machines.ts';
@@ -72,6 +74,8 @@ export type Sessions = {
   readonly machines: MachineBook;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
   lastReap(): Promise<LastReap | null>;
+  /** What keeps the promises, and when it last did. temporal-unreachable. */
+  guarantees(): Promise<Guarantees>;
   /** market-unreachable, no-worker, temporal-unreachable. */
   reap(order: ReapOrder): Promise<ReapReport>;
   /** Sessions as the gateway may use them now, kept fresh each second. */
@@ -176,6 +180,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
       forget: (machineId) => forgetMachine(context, machineId),
     },
     lastReap: () => explaining(() => readLastReap(context)),
+    guarantees: () => explaining(() => readGuarantees(context)),
     reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),
     markUnreachable: (session) => table.markUnreachable(session),

@@ -219,7 +219,7 @@ export function dollars(usd: number): number {
   return Math.round(usd * 1e6) / 1e6;
 }
 
-function seconds(ms: number): number {
+export function seconds(ms: number): number {
   return Math.round(ms) / 1_000;
 }
 
