@@ -148,7 +148,9 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const admit = makeAdmit(judgeToken, signIns);
   const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book };
   const temporalUiUrl = deps.temporalUiUrl ?? config.LEASH_TEMPORAL_UI_URL ?? null;
-  await app.register(adminApp({ ...shared, admit, judgeToken, signIns, temporalUiUrl }));
+  await app.register(
+    adminApp({ ...shared, admit, judgeToken, signIns, temporalUiUrl, secrets: [adminToken] }),
+  );
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   await serveDashboard(app, deps.dashboardDir ?? DASHBOARD_DIR);
   return app;

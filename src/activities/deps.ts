@@ -8,6 +8,7 @@ import type { DestroyBoard } from './destroy-board.ts';
 import type { InstanceBoard } from './instance-board.ts';
 import type { LedgerCaller } from './ledger-caller.ts';
 import type { OfferBoard } from './offer-board.ts';
+import type { SampleLog } from './sample-log.ts';
 
 /** `blind`: it was our own side that could not look. */
 export type LookResult = 'ok' | 'failed' | 'blind';
@@ -23,6 +24,7 @@ export type Deps = {
   readonly ledger: LedgerCaller;
   readonly temporal: Client;
   readonly archive: Archive;
+  readonly samples: Pick<SampleLog, 'note'>;
   readonly installation: Pick<Installation, 'owner' | 'instanceKey'>;
   /** Vouches for instances: makes their certificates, and says whom to trust at their addresses. */
   readonly authority: Pick<Authority, 'issue' | 'pinOf'>;

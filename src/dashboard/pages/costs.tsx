@@ -32,7 +32,11 @@ export function CostsPage() {
     <>
       <div class="page-head">
         <h1>Costs</h1>
-        <a class="button" href={`/api/admin/costs?from=${from}&by=${by}&format=csv`} download={`leash-costs-by-${by}.csv`}>
+        <a
+          class="button"
+          href={`/api/admin/costs?from=${from}&by=${by}&format=csv`}
+          download={`leash-costs-by-${by}.csv`}
+        >
           <Icon name="outward" />
           CSV
         </a>

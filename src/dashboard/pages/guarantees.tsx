@@ -38,17 +38,24 @@ export function GuaranteesPage() {
 }
 
 /** The two promises, and whether anything stands against them now. */
-function Promises({ state: { unconfirmed, reaper, orphans_found_ever: orphans } }: { state: GuaranteesAnswer }) {
+function Promises({
+  state: { unconfirmed, reaper, orphans_found_ever: orphans },
+}: {
+  state: GuaranteesAnswer;
+}) {
   const isClear = unconfirmed.length === 0 && reaper.left.length === 0;
   return (
     <Card
       title="No orphan, no overspend"
       tone={isClear ? 'plain' : 'warn'}
-      aside={<Chip tone={isClear ? 'good' : 'warn'}>{isClear ? 'nothing is left over' : 'being cleared up'}</Chip>}
+      aside={
+        <Chip tone={isClear ? 'good' : 'warn'}>{isClear ? 'nothing is left over' : 'being cleared up'}</Chip>
+      }
     >
       <p>
-        No instance goes on after its session has ended, and no session costs more than its budget. What the sessions
-        themselves cannot do any more, the reaper and the audit do; what none of ours can, the guard in each instance.
+        No instance goes on after its session has ended, and no session costs more than its budget. What the
+        sessions themselves cannot do any more, the reaper and the audit do; what none of ours can, the guard
+        in each instance.
       </p>
       <dl class="facts">
         <Fact name="Orphans ever found">{orphans ?? 'not known: the archive cannot be read'}</Fact>
@@ -58,8 +65,8 @@ function Promises({ state: { unconfirmed, reaper, orphans_found_ever: orphans } 
         <ul class="lines">
           {unconfirmed.map(({ session, seconds }) => (
             <li key={session}>
-              <strong>{session}</strong>: the provider still shows its instance {duration(seconds)} after our DELETE. It
-              is asked again until it is gone.
+              <strong>{session}</strong>: the provider still shows its instance {duration(seconds)} after our
+              DELETE. It is asked again until it is gone.
             </li>
           ))}
         </ul>
@@ -116,7 +123,10 @@ function Audit({ audit }: { audit: GuaranteesAnswer['audit'] }) {
 
 function Guard({ guard }: { guard: GuaranteesAnswer['guard'] }) {
   return (
-    <Card title="Guard" aside={<Chip tone={guard.is_on ? 'good' : 'idle'}>{guard.is_on ? 'on' : 'off'}</Chip>}>
+    <Card
+      title="Guard"
+      aside={<Chip tone={guard.is_on ? 'good' : 'idle'}>{guard.is_on ? 'on' : 'off'}</Chip>}
+    >
       <p class="quiet">
         {guard.is_on
           ? `Each instance ends itself ${guard.minutes} minutes after supervision last renewed its lease.`
@@ -129,9 +139,25 @@ function Guard({ guard }: { guard: GuaranteesAnswer['guard'] }) {
           caption="Leases"
           columns={[
             { key: 'session', title: 'Session', cell: ({ session }) => session },
-            { key: 'instance', title: 'Instance', isNumber: true, isMinor: true, cell: ({ instance_id }) => instance_id ?? '–' },
-            { key: 'renewed', title: 'Lease renewed', isNumber: true, cell: ({ last_renewed_at }) => <Ago at={last_renewed_at} /> },
-            { key: 'ends', title: 'Ends itself', isNumber: true, cell: ({ ends_at }) => <Until at={ends_at} /> },
+            {
+              key: 'instance',
+              title: 'Instance',
+              isNumber: true,
+              isMinor: true,
+              cell: ({ instance_id }) => instance_id ?? '–',
+            },
+            {
+              key: 'renewed',
+              title: 'Lease renewed',
+              isNumber: true,
+              cell: ({ last_renewed_at }) => <Ago at={last_renewed_at} />,
+            },
+            {
+              key: 'ends',
+              title: 'Ends itself',
+              isNumber: true,
+              cell: ({ ends_at }) => <Until at={ends_at} />,
+            },
           ]}
           rows={guard.sessions}
           keyOf={({ session }) => session}
@@ -153,7 +179,12 @@ function Orphans({ state: { orphans } }: { state: GuaranteesAnswer }) {
             { key: 'at', title: 'Found', cell: ({ at }) => <span class="nowrap num">{clock(at)}</span> },
             { key: 'instance', title: 'Instance', isNumber: true, cell: ({ instance_id }) => instance_id },
             { key: 'why', title: 'Destroyed because', cell: ({ why }) => why },
-            { key: 'label', title: 'Label', isMinor: true, cell: ({ label }) => <code class="break">{label}</code> },
+            {
+              key: 'label',
+              title: 'Label',
+              isMinor: true,
+              cell: ({ label }) => <code class="break">{label}</code>,
+            },
           ]}
           rows={orphans}
           keyOf={({ at, instance_id }) => `${at} ${instance_id}`}

@@ -31,8 +31,8 @@ export function KeysPage() {
             items.length === 0 ? (
               <Empty title="There is no key yet.">
                 <p>
-                  A key opens the gateway (<code>/v1</code>) and nothing else, with limits of its own. The admin token
-                  opens it too, but opens everything.
+                  A key opens the gateway (<code>/v1</code>) and nothing else, with limits of its own. The
+                  admin token opens it too, but opens everything.
                 </p>
               </Empty>
             ) : (

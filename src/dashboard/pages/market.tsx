@@ -4,8 +4,8 @@ import { Card } from '../components/card.tsx';
 import { Empty, Shown } from '../components/states.tsx';
 import { usePageTitle } from '../page-title.ts';
 import { useResource } from '../resource.ts';
-import { MachineMemory } from './market/machine-memory.tsx';
 import { MarketFilters, type OfferFilter, queryOf } from './market/filters.tsx';
+import { MachineMemory } from './market/machine-memory.tsx';
 import { OffersTable } from './market/offers-table.tsx';
 import { PriceStrips } from './market/price-strips.tsx';
 import { RejectedOffers } from './market/rejected-offers.tsx';
@@ -30,8 +30,8 @@ export function MarketPage() {
         {(data) => (
           <div class="stack" aria-busy={offers.isLoading}>
             <p>
-              {data.offers_seen} offers seen, {data.offers_fit} fit <strong class="break">{data.model}</strong> with{' '}
-              {data.disk_gb} GB of disk.
+              {data.offers_seen} offers seen, {data.offers_fit} fit{' '}
+              <strong class="break">{data.model}</strong> with {data.disk_gb} GB of disk.
             </p>
             {data.items.length === 0 ? (
               <Card>

@@ -8,9 +8,16 @@ import { count, usd } from '../../format.ts';
 type Sum = CostsAnswer['total'];
 type Row = CostsAnswer['items'][number];
 
-const STANDINGS: Record<Sum['standing'], { readonly tone: Tone; readonly says: string; readonly why: string }> = {
+const STANDINGS: Record<
+  Sum['standing'],
+  { readonly tone: Tone; readonly says: string; readonly why: string }
+> = {
   'so-far': { tone: 'busy', says: 'so far', why: 'With sessions that are open: it goes on growing.' },
-  'not-final': { tone: 'warn', says: 'not final', why: 'By our own meter: the provider has not charged all of it yet.' },
+  'not-final': {
+    tone: 'warn',
+    says: 'not final',
+    why: 'By our own meter: the provider has not charged all of it yet.',
+  },
   final: { tone: 'good', says: 'final', why: 'By the charges of the provider.' },
 };
 
@@ -41,19 +48,28 @@ export function TotalFacts({ total }: { total: Sum }) {
 export function CostsTable({ costs }: { costs: CostsAnswer }) {
   const hasUse = costs.items.some(({ use }) => use !== null);
   const columns = [...COLUMNS(costs.by), ...(hasUse ? USE : [])];
-  return <Table caption={`Costs by ${costs.by}`} columns={columns} rows={costs.items} keyOf={({ key }) => key} />;
+  return (
+    <Table caption={`Costs by ${costs.by}`} columns={columns} rows={costs.items} keyOf={({ key }) => key} />
+  );
 }
 
 const COLUMNS = (by: CostsAnswer['by']): readonly Column<Row>[] => [
   {
     key: 'key',
     title: by === 'gpu' ? 'GPU' : by === 'key' ? 'API key' : `${by[0]?.toUpperCase()}${by.slice(1)}`,
-    cell: ({ key }) => (by === 'session' ? <Link href={`/sessions/${key}`}>{key}</Link> : <span class="break">{key}</span>),
+    cell: ({ key }) =>
+      by === 'session' ? <Link href={`/sessions/${key}`}>{key}</Link> : <span class="break">{key}</span>,
   },
   { key: 'total', title: 'Total', isNumber: true, cell: (row) => <strong>{usd(row.usd.total)}</strong> },
   { key: 'gpu', title: 'GPU', isNumber: true, isMinor: true, cell: (row) => usd(row.usd.gpu) },
   { key: 'storage', title: 'Disk', isNumber: true, isMinor: true, cell: (row) => usd(row.usd.storage) },
-  { key: 'bandwidth', title: 'Traffic', isNumber: true, isMinor: true, cell: (row) => usd(row.usd.bandwidth) },
+  {
+    key: 'bandwidth',
+    title: 'Traffic',
+    isNumber: true,
+    isMinor: true,
+    cell: (row) => usd(row.usd.bandwidth),
+  },
   { key: 'tokens', title: 'Tokens', isNumber: true, isMinor: true, cell: (row) => usd(row.usd.tokens) },
   { key: 'standing', title: '', cell: ({ standing }) => <StandingChip standing={standing} /> },
 ];

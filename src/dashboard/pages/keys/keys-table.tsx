@@ -37,14 +37,30 @@ function columnsOf(onRevoke: (key: KeyAnswer) => void): readonly Column<KeyAnswe
       isMinor: true,
       cell: ({ models }) => <span class="break">{models?.join(', ') ?? 'every one'}</span>,
     },
-    { key: 'used', title: 'Last used', isNumber: true, cell: ({ last_used_at }) => <Ago at={last_used_at} /> },
-    { key: 'expires', title: 'Expires', isNumber: true, isMinor: true, cell: ({ expires_at }) => (expires_at === null ? 'never' : clock(expires_at)) },
+    {
+      key: 'used',
+      title: 'Last used',
+      isNumber: true,
+      cell: ({ last_used_at }) => <Ago at={last_used_at} />,
+    },
+    {
+      key: 'expires',
+      title: 'Expires',
+      isNumber: true,
+      isMinor: true,
+      cell: ({ expires_at }) => (expires_at === null ? 'never' : clock(expires_at)),
+    },
     {
       key: 'revoke',
       title: '',
       cell: (key) =>
         key.state === 'active' && (
-          <Button kind="danger" whyNot={whyNotAct.value} label={`Revoke ${key.name}`} onClick={() => onRevoke(key)}>
+          <Button
+            kind="danger"
+            whyNot={whyNotAct.value}
+            label={`Revoke ${key.name}`}
+            onClick={() => onRevoke(key)}
+          >
             Revoke
           </Button>
         ),

@@ -23,8 +23,8 @@ export function RevokeKeyDialog({ apiKey, onClose, onRevoked }: RevokeKeyProps) 
   return (
     <Dialog title={`Revoke ${apiKey?.name ?? ''}?`} isOpen={apiKey !== null} onClose={onClose}>
       <p>
-        Requests with it are refused from the next second on. It cannot be taken back: who needs one again gets a new
-        key.
+        Requests with it are refused from the next second on. It cannot be taken back: who needs one again
+        gets a new key.
       </p>
       {revoking.problem !== null && <ProblemNote problem={revoking.problem} />}
       <div class="row row-end">

@@ -67,11 +67,20 @@ function columnsOf(forget: (machineId: number) => void): readonly Column<Machine
           '–'
         ) : (
           <>
-            {last.message} <span class="quiet small nowrap"><Ago at={last.at} /></span>
+            {last.message}{' '}
+            <span class="quiet small nowrap">
+              <Ago at={last.at} />
+            </span>
           </>
         ),
     },
-    { key: 'ready', title: 'Times READY', isNumber: true, isMinor: true, cell: ({ times_ready }) => times_ready },
+    {
+      key: 'ready',
+      title: 'Times READY',
+      isNumber: true,
+      isMinor: true,
+      cell: ({ times_ready }) => times_ready,
+    },
     {
       key: 'served',
       title: 'Served',
@@ -83,7 +92,11 @@ function columnsOf(forget: (machineId: number) => void): readonly Column<Machine
       key: 'forget',
       title: '',
       cell: ({ machine_id }) => (
-        <Button whyNot={whyNotAct.value} label={`Forget machine ${machine_id}`} onClick={() => forget(machine_id)}>
+        <Button
+          whyNot={whyNotAct.value}
+          label={`Forget machine ${machine_id}`}
+          onClick={() => forget(machine_id)}
+        >
           Forget
         </Button>
       ),

@@ -37,7 +37,9 @@ export function PriceStrips({ offers }: { offers: readonly OfferAnswer[] }) {
           </g>
         ))}
       </svg>
-      <figcaption class="quiet small">Dollars per hour, GPU and disk. Each dot is an offer that fits.</figcaption>
+      <figcaption class="quiet small">
+        Dollars per hour, GPU and disk. Each dot is an offer that fits.
+      </figcaption>
     </figure>
   );
 }

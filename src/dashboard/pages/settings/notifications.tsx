@@ -18,9 +18,10 @@ const DEADLINE_MS = 40_000;
 export function Notifications() {
   const told = useResource<NotificationsAnswer>('/api/admin/notifications', { everyMs: 20_000 });
   const testing = useAction(() =>
-    call<NotificationTestAnswer>('/api/admin/notifications/test', { method: 'POST', deadlineMs: DEADLINE_MS }).finally(
-      told.refresh,
-    ),
+    call<NotificationTestAnswer>('/api/admin/notifications/test', {
+      method: 'POST',
+      deadlineMs: DEADLINE_MS,
+    }).finally(told.refresh),
   );
   return (
     <Card
@@ -37,9 +38,11 @@ export function Notifications() {
         {({ items, targets }) => (
           <>
             <p>{targets.length === 0 ? NOT_CONFIGURED : `People are told by ${targets.join(' and ')}.`}</p>
-            {items.length === 0
-              ? targets.length > 0 && <Empty title="Nothing was told yet." />
-              : <NotifiedTable items={items} />}
+            {items.length === 0 ? (
+              targets.length > 0 && <Empty title="Nothing was told yet." />
+            ) : (
+              <NotifiedTable items={items} />
+            )}
           </>
         )}
       </Shown>
@@ -67,10 +70,23 @@ function NotifiedTable({ items }: { items: readonly Notified[] }) {
     <Table
       caption="Notifications"
       columns={[
-        { key: 'at', title: 'When', cell: ({ at }) => <span class="nowrap"><Ago at={at} /></span> },
+        {
+          key: 'at',
+          title: 'When',
+          cell: ({ at }) => (
+            <span class="nowrap">
+              <Ago at={at} />
+            </span>
+          ),
+        },
         { key: 'title', title: 'What', cell: ({ title }) => title },
         { key: 'state', title: 'Delivery', cell: ({ state }) => <Chip tone={TONES[state]}>{state}</Chip> },
-        { key: 'detail', title: 'Answers', isMinor: true, cell: ({ detail }) => <span class="break small">{detail}</span> },
+        {
+          key: 'detail',
+          title: 'Answers',
+          isMinor: true,
+          cell: ({ detail }) => <span class="break small">{detail}</span>,
+        },
       ]}
       rows={items}
       keyOf={({ id }) => id}
