@@ -15,6 +15,7 @@ import { listSessions } from './sessions/listing.ts';
 import { type Logs, type LogsOrder, readSessionLogs } from './sessions/logs.ts';
 import { forgetMachine, listMachines, type MachineBook } from './sessions/machines.ts';
 import { type News, NewsDesk } from './sessions/news.ts';
+import { listNotifications, type NotificationDesk, testNotifications } from './sessions/notifications.ts';
 import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
 import { type LastReap, type ReapOrder, readLastReap, reapNow } from './sessions/reaping.ts';
@@ -32,6 +33,7 @@ export type { Hours, HoursBook, HoursOrder } from './sessions/hours.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { MachineBook } from './sessions/machines.ts';
 export type { News } from './sessions/news.ts';
+export type { NotificationDesk, Notified } from './sessions/notifications.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { LastReap, ReapOrder } from './sessions/reaping.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
@@ -66,6 +68,8 @@ export type Sessions = {
   readonly hours: HoursBook;
   /** What is remembered of machines, by the archive. not-found. */
   readonly machines: MachineBook;
+  /** What people were told of. temporal-unreachable. */
+  readonly notifications: NotificationDesk;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
   lastReap(): Promise<LastReap | null>;
   /** market-unreachable, no-worker, temporal-unreachable. */
@@ -166,6 +170,10 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     machines: {
       list: () => listMachines(context),
       forget: (machineId) => forgetMachine(context, machineId),
+    },
+    notifications: {
+      list: () => explaining(() => listNotifications(context)),
+      test: () => explaining(() => testNotifications(context)),
     },
     lastReap: () => explaining(() => readLastReap(context)),
     reap: (order) => explaining(() => reapNow(context, order)),

@@ -242,6 +242,7 @@ export const readinessAnswer = z.object({
 
 export * from './key-answers.ts';
 export * from './machine-answers.ts';
+export * from './notification-answers.ts';
 export * from './plan-answers.ts';
 export * from './provider-answers.ts';
 

@@ -14,6 +14,7 @@ import { logsRoutes } from './logs.ts';
 import { machinesRoutes } from './machines.ts';
 import type { Metrics } from './metrics.ts';
 import { newsRoutes } from './news.ts';
+import { notificationsRoutes } from './notifications.ts';
 import { offersRoutes } from './offers.ts';
 import { OPENAPI } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
@@ -75,6 +76,7 @@ const adminRoutes =
     await app.register(newsRoutes(deps));
     await app.register(hoursRoutes(deps));
     await app.register(reapRoutes(deps));
+    await app.register(notificationsRoutes(deps));
   };
 
 /** JSON is the only body there is; an empty one, which many clients send with a content type, is none. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
+import { targetsOf } from '../domain/notification.ts';
 import { policyOf } from '../domain/policy.ts';
 import { withDeadline } from '../temporal/connection.ts';
 import { REAP_SCHEDULE_ID } from '../workflows/ids.ts';
@@ -27,6 +28,7 @@ export async function reapNow(context: Context, { dryRun, owner }: ReapOrder): P
     settleMs,
     absenceGapMs,
     suspectMs: 0,
+    notify: targetsOf(config),
     asked: { owner: otherOwner },
   };
   return askByWorkflow<ReapReport>(context, {

@@ -140,6 +140,8 @@ export function standInActivities(scene: Scene): Partial<Activities> {
       return { lookedAtMs: nowMs, isAbsent: present.length === 0, present };
     }),
     readCharges: play('readCharges', () => ({ usd: null, coversUntilMs: null })),
+    postToWebhook: play('postToWebhook', () => ({ httpStatus: 200, attempt: 1 })),
+    postToSlack: play('postToSlack', () => ({ httpStatus: 200, attempt: 1 })),
     surveyInstances: play('surveyInstances', (market, _order, nowMs) => ({
       ours: market.list(nowMs).map(({ instanceId, label, usdPerHour }) => ({
         instanceId,
