@@ -37,6 +37,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
       script.timeline?.(order) ?? Promise.reject(new Error('The test did not script timeline')),
     hours: script.hours ?? { add: unscripted, list: unscripted, remove: unscripted },
     machines: script.machines ?? { list: unscripted, forget: unscripted },
+    notifications: script.notifications ?? { list: unscripted, test: unscripted },
     lastReap: () => script.lastReap?.() ?? Promise.resolve(null),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
     costs: (span) => script.costs?.(span) ?? Promise.reject(new Error('The test did not script costs')),
