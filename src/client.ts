@@ -17,6 +17,7 @@ import { listSessions } from './sessions/listing.ts';
 import { type Logs, type LogsOrder, readSessionLogs } from './sessions/logs.ts';
 import { forgetMachine, listMachines, type MachineBook } from './sessions/machines.ts';
 import { type News, NewsDesk } from './sessions/news.ts';
+import { listNotifications, type NotificationDesk, testNotifications } from './sessions/notifications.ts';
 import { type PlanQuestion, planSession } from './sessions/planning.ts';
 import { readReadiness } from './sessions/readiness.ts';
 import {
@@ -43,6 +44,7 @@ export type { Hours, HoursBook, HoursOrder } from './sessions/hours.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { MachineBook } from './sessions/machines.ts';
 export type { News } from './sessions/news.ts';
+export type { NotificationDesk, Notified } from './sessions/notifications.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { LastAudit, LastReap, ReapOrder } from './sessions/reaping.ts';
 export type { Samples, SamplesOrder } from './sessions/samples.ts';
@@ -80,6 +82,8 @@ export type Sessions = {
   readonly hours: HoursBook;
   /** What is remembered of machines, by the archive. not-found. */
   readonly machines: MachineBook;
+  /** What people were told of. temporal-unreachable. */
+  readonly notifications: NotificationDesk;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
   lastReap(): Promise<LastReap | null>;
   /** The audit's last finished scheduled run; null before the first. temporal-unreachable. */
@@ -190,6 +194,10 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     machines: {
       list: () => listMachines(context),
       forget: (machineId) => forgetMachine(context, machineId),
+    },
+    notifications: {
+      list: () => explaining(() => listNotifications(context)),
+      test: () => explaining(() => testNotifications(context)),
     },
     lastReap: () => explaining(() => readLastReap(context)),
     lastAudit: () => explaining(() => readLastAudit(context)),

@@ -14,6 +14,12 @@ const flag = z
   .transform((word) => ['true', '1', 'yes', 'on'].includes(word));
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
 
+/** Not changed in any way: the address of a webhook is often its key as well. */
+const webhookUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => isPrivateWay(text), 'https, or http on this machine')
+  .refine((text) => !/^[^/]+\/\/[^/?#]*@/.test(text), 'no user and password in it');
+
 const jsonObject = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
@@ -229,6 +235,25 @@ const settings = {
     .describe(
       'State: database, owner id and secret, authority for instance certificates, generated admin token',
     ),
+  LEASH_WEBHOOK_URL: webhookUrl
+    .optional()
+    .meta({ secret: true })
+    .describe('Address that notifications are posted to, https; for servers and workers alike'),
+  LEASH_WEBHOOK_SECRET: z
+    .string()
+    .regex(
+      /^(whsec_)?[A-Za-z0-9+/]{22,}={0,2}$/,
+      'base64 of at least 16 bytes: `openssl rand -base64 32` makes one',
+    )
+    .optional()
+    .meta({ secret: true })
+    .describe(
+      'Signs what is posted to LEASH_WEBHOOK_URL, as Standard Webhooks has it: base64, `whsec_` before it or not',
+    ),
+  LEASH_SLACK_WEBHOOK_URL: webhookUrl
+    .optional()
+    .meta({ secret: true })
+    .describe('Incoming webhook of Slack, or of what speaks as it does; for servers and workers alike'),
   LEASH_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -335,6 +360,11 @@ function issueLine(issue: z.core.$ZodIssue, given: Record<string, unknown>): str
   const isSecret =
     (settings[name as keyof typeof settings]?.meta() as { secret?: boolean } | undefined)?.secret === true;
   return `${issue.path.join('.')}: ${issue.message} (given: ${isSecret ? '[redacted]' : JSON.stringify(given[name])})`;
+}
+
+/** Whether what is sent there can be read by nobody on the way; what is no URL is refused as that. */
+function isPrivateWay(address: string): boolean {
+  return /^https:/i.test(address) || !URL.canParse(address) || isLoopback(address);
 }
 
 /** Whether a URL points at this machine, as every simulated market does. */

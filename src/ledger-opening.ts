@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Archive } from './archive/archive.ts';
 import { chargesOfOwner } from './domain/auditing.ts';
-import { lookBackStart, reservationKey } from './domain/ledger.ts';
+import { type LedgerSettings, lookBackStart, reservationKey } from './domain/ledger.ts';
 import type { Installation } from './installation.ts';
 import { withDeadline } from './temporal/connection.ts';
 import type { VastClient } from './vast/client.ts';
@@ -59,8 +59,7 @@ export async function openLedger(open: {
   archive: Archive;
   installation: Installation;
   binding: Binding;
-  limitUsd: number;
-  period: string;
+  settings: LedgerSettings;
 }): Promise<void> {
   const { temporal, binding } = open;
   const memo: LedgerMemo = { owner: binding.owner, api_url: binding.apiUrl, account_id: binding.accountId };
@@ -79,9 +78,8 @@ export async function openLedger(open: {
   }
   open.installation.noteLedger();
   const ledger = temporal.workflow.getHandle(ledgerWorkflowId(binding.owner));
-  const settings = { limitUsd: open.limitUsd, period: open.period };
   const summary = await withDeadline(temporal, CALL_MS, () =>
-    ledger.executeUpdate(configureUpdate, { args: [settings], updateId: randomUUID() }),
+    ledger.executeUpdate(configureUpdate, { args: [open.settings], updateId: randomUUID() }),
   );
   if (summary.isRebuilt) return;
   const found = await whatWasSpent(open);
@@ -101,11 +99,11 @@ async function whatWasSpent(open: {
   vast: VastClient;
   archive: Archive;
   binding: Binding;
-  period: string;
+  settings: Pick<LedgerSettings, 'period'>;
 }): Promise<RebuildOrder> {
   const { temporal, vast, archive, binding } = open;
   const nowMs = Date.now();
-  const sinceMs = lookBackStart(open.period, nowMs) ?? nowMs - LOOK_BACK_MS_MAX;
+  const sinceMs = lookBackStart(open.settings.period, nowMs) ?? nowMs - LOOK_BACK_MS_MAX;
   const span = { fromMs: sinceMs, toMs: nowMs + 86_400_000 };
   const charges = chargesOfOwner(await vast.listCharges(span), binding.owner);
   const sessions = await openSessions(temporal, binding.owner);

@@ -5,6 +5,7 @@ import {
   type ScheduleSpec,
 } from '@temporalio/client';
 import type { Config } from './config.ts';
+import { targetsOf } from './domain/notification.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Installation } from './installation.ts';
 import { withDeadline } from './temporal/connection.ts';
@@ -42,10 +43,12 @@ export async function ensureSchedules(
   { owner }: Pick<Installation, 'owner'>,
 ): Promise<void> {
   const unknownMax = config.LEASH_REAP_MAX;
-  const audit: AuditInput = { owner, unknownMax, tailMs: config.LEASH_BILLING_TAIL_SECONDS * 1_000 };
+  const notify = targetsOf(config);
+  const tailMs = config.LEASH_BILLING_TAIL_SECONDS * 1_000;
+  const audit: AuditInput = { owner, unknownMax, tailMs, notify };
   const { settleMs, absenceGapMs } = policyOf(config);
   const suspectMs = config.LEASH_REAP_INTERVAL_MINUTES * 60_000 * SUSPECT_SHARE;
-  const reap: ReapInput = { owner, unknownMax, settleMs, absenceGapMs, suspectMs };
+  const reap: ReapInput = { owner, unknownMax, settleMs, absenceGapMs, suspectMs, notify };
   await ensureSchedule(client, {
     id: REAP_SCHEDULE_ID,
     workflowType: 'reapOrphans',

@@ -18,6 +18,7 @@ import { SampleLog } from './activities/sample-log.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
 import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts';
+import { targetsOf } from './domain/notification.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
 import { makeLogger } from './logging.ts';
@@ -102,8 +103,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     archive,
     installation,
     binding,
-    limitUsd: config.VASTAI_BUDGET_LIMIT,
-    period: config.VASTAI_BUDGET_PERIOD,
+    settings: {
+      limitUsd: config.VASTAI_BUDGET_LIMIT,
+      period: config.VASTAI_BUDGET_PERIOD,
+      notify: targetsOf(config),
+    },
   };
   const ledger = new LedgerCaller({
     temporal: client,
@@ -125,6 +129,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     installation,
     authority,
     secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },
+    notifications: {
+      webhookUrl: config.LEASH_WEBHOOK_URL,
+      webhookSecret: config.LEASH_WEBHOOK_SECRET,
+      slackUrl: config.LEASH_SLACK_WEBHOOK_URL,
+    },
     scoreWeights: config.LEASH_SCORE_WEIGHTS,
     temporalHeardAtMs: takePulse(client, stopPulse.signal),
     noteLook: (result) => metrics.noteLook(result),
@@ -226,6 +235,16 @@ async function createWorkers({ config, native, namespace, activities, ...seen }:
       shutdownGraceTime: '10 seconds',
       ...perSecond(SECONDS_BETWEEN.show),
     }),
+    ...(targetsOf(config).length === 0
+      ? []
+      : [
+          Worker.create({
+            ...shared,
+            taskQueue: TASK_QUEUES.notify,
+            maxConcurrentActivityTaskExecutions: 20,
+            shutdownGraceTime: '10 seconds',
+          }),
+        ]),
   ]);
 }
 

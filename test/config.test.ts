@@ -10,7 +10,17 @@ const SECRETS = [
   'VIEWER_TOKEN',
   'HF_TOKEN',
   'LEASH_IMAGE_LOGIN',
+  'LEASH_WEBHOOK_URL',
+  'LEASH_WEBHOOK_SECRET',
+  'LEASH_SLACK_WEBHOOK_URL',
 ] as const;
+
+/** Settings that are not any text. */
+const SHAPED: Readonly<Record<string, string>> = {
+  LEASH_WEBHOOK_URL: 'https://hooks.example/the-webhook-itself',
+  LEASH_WEBHOOK_SECRET: Buffer.from('the webhook secret itself').toString('base64'),
+  LEASH_SLACK_WEBHOOK_URL: 'https://slack.example/the-slack-webhook-itself',
+};
 
 function complaintOf(environment: Record<string, string>): string {
   try {
@@ -187,8 +197,43 @@ describe('rules across settings', () => {
   });
 });
 
+describe.each(['LEASH_WEBHOOK_URL', 'LEASH_SLACK_WEBHOOK_URL'])('%s', (name) => {
+  test.each([
+    'https://hooks.example/services/T0/B0/token',
+    'http://127.0.0.1:9000/hook?token=1',
+    'http://localhost/hook/',
+  ])('may be %s, and is not changed', (url) => {
+    expect(parseConfig({ [name]: url })).toMatchObject({ [name]: url });
+  });
+
+  test.each([
+    ['http://hooks.example/token', 'https, or http on this machine'],
+    ['ftp://127.0.0.1/token', 'Invalid URL'],
+    ['hooks.example/token', 'Invalid URL'],
+    ['https://user:token@hooks.example/', 'no user and password in it'],
+  ])('may not be %s, which is not repeated', (url, why) => {
+    expect(complaintOf({ [name]: url })).toContain(`${name}: ${why} (given: [redacted])`);
+    expect(complaintOf({ [name]: url })).not.toContain('token');
+  });
+});
+
+test.each(['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'])(
+  'a secret for signatures may be %s',
+  (secret) => {
+    expect(parseConfig({ LEASH_WEBHOOK_SECRET: secret }).LEASH_WEBHOOK_SECRET).toBe(secret);
+  },
+);
+
+test.each(['too-short', 'not base64 but long enough to be', 'whsec_c2hvcnQ='])(
+  'a secret for signatures may not be %s',
+  (secret) => {
+    expect(complaintOf({ LEASH_WEBHOOK_SECRET: secret })).toContain('openssl rand -base64 32');
+    expect(complaintOf({ LEASH_WEBHOOK_SECRET: secret })).not.toContain(secret);
+  },
+);
+
 test('settings are shown without their secrets', () => {
-  const given = Object.fromEntries(SECRETS.map((name) => [name, `the-${name}-itself`]));
+  const given = Object.fromEntries(SECRETS.map((name) => [name, SHAPED[name] ?? `the-${name}-itself`]));
   const shown = redactedConfig(parseConfig(given));
   for (const name of SECRETS) expect(shown[name]).toBe('[redacted]');
   expect(JSON.stringify(shown)).not.toContain('itself');
@@ -197,7 +242,9 @@ test('settings are shown without their secrets', () => {
 });
 
 test('whatever sounds like a secret is one', () => {
-  const given = Object.fromEntries(SECRETS.map((name) => [name, `something-long-for-${name}`]));
+  const given = Object.fromEntries(
+    SECRETS.map((name) => [name, SHAPED[name] ?? `something-long-for-${name}`]),
+  );
   const hidden = Object.entries(redactedConfig(parseConfig(given)))
     .filter(([, value]) => value === '[redacted]')
     .map(([name]) => name);

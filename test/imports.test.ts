@@ -20,12 +20,14 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/domain/', []],
   ['src/vast/', ['src/domain/']],
   ['src/vllm/', ['src/domain/']],
+  ['src/notifications/', ['src/domain/']],
   // Composed by worker and server; who works with it is handed it.
   ['src/archive/', ['src/domain/']],
   [
     'src/activities/',
     [
-      ...['src/domain/', 'src/vast/', 'src/vllm/', 'src/process-metrics.ts', ...WORKFLOW_WORDS],
+      ...['src/domain/', 'src/vast/', 'src/vllm/', 'src/notifications/', 'src/process-metrics.ts'],
+      ...WORKFLOW_WORDS,
       ...['type src/installation.ts', 'type src/certificates.ts', 'type src/archive/'],
     ],
   ],

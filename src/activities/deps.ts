@@ -8,6 +8,7 @@ import type { DestroyBoard } from './destroy-board.ts';
 import type { InstanceBoard } from './instance-board.ts';
 import type { LedgerCaller } from './ledger-caller.ts';
 import type { OfferBoard } from './offer-board.ts';
+import type { NotificationAddresses } from './post-notification.ts';
 import type { SampleLog } from './sample-log.ts';
 
 /** `blind`: it was our own side that could not look. */
@@ -30,6 +31,7 @@ export type Deps = {
   readonly authority: Pick<Authority, 'issue' | 'pinOf'>;
   /** Go into the create call only; never into a workflow. */
   readonly secrets: { readonly hfToken?: string | undefined; readonly imageLogin?: string | undefined };
+  readonly notifications: NotificationAddresses;
   readonly scoreWeights?: ScoreWeights | undefined;
   /** When this process last heard from Temporal, epoch ms: supervision renews nothing without it. */
   readonly temporalHeardAtMs: () => number;

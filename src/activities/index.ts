@@ -17,6 +17,7 @@ import { destroyInstance } from './destroy-instance.ts';
 import { findByLabel } from './find-by-label.ts';
 import { rememberMachines } from './machine-memory.ts';
 import { planOffers } from './plan-offers.ts';
+import { postToSlack, postToWebhook } from './post-notification.ts';
 import { readAccount } from './read-account.ts';
 import { readCharges } from './read-charges.ts';
 import { readLog } from './read-log.ts';
@@ -62,6 +63,8 @@ export function createActivities(deps: Deps) {
     archiveReceipt: bindShort(deps, archiveReceipt),
     rememberMachines: bindShort(deps, rememberMachines),
     auditBooks: bindShort(deps, auditBooks),
+    postToWebhook: bind(deps, postToWebhook),
+    postToSlack: bind(deps, postToSlack),
     surveyInstances: (order?: SurveyOrder) => whileAlive(() => surveyInstances(deps, order)),
     findIdleVolumes: () => whileAlive(() => findIdleVolumes(deps)),
     restoreLabel: bindShort(deps, restoreLabel),

@@ -41,6 +41,8 @@ export type SuperviseOrder = {
   /** When the budget is reached at the burn and traffic known so far; traffic since `seen` brings it nearer. */
   readonly budgetMomentMs: number;
   readonly burnUsdPerHour: number;
+  /** It comes back when use keeps the session beyond this moment, at which its budget ends it; null: never, as in older orders. */
+  readonly breachNewsMs?: number | null;
   readonly seen: Pick<InstanceFacts, 'usdPerHour' | 'downloadMb' | 'uploadMb'>;
   /** What samples count dollars from; absent in orders older than them, which leave none. */
   readonly money?: MoneyAtStart;
@@ -48,7 +50,7 @@ export type SuperviseOrder = {
 
 /** Facts; the workflow decides what they mean. */
 export type SuperviseResult = {
-  readonly kind: 'idle' | 'slice-over' | 'price-changed' | 'unhealthy' | 'lost';
+  readonly kind: 'idle' | 'slice-over' | 'price-changed' | 'breach-ahead' | 'unhealthy' | 'lost';
   readonly lastUsedAtMs: number;
   readonly facts: InstanceFacts | null;
   readonly health: { readonly consecutiveFailures: number; readonly lastOkAtMs: number | null };
@@ -233,6 +235,8 @@ class Watch {
   #lookAtClock(): SuperviseResult | null {
     const nowMs = Date.now();
     if (nowMs >= this.#idleAtMs()) return this.#result('idle');
+    const { breachNewsMs = null } = this.#order;
+    if (breachNewsMs !== null && this.#idleAtMs() > breachNewsMs) return this.#result('breach-ahead');
     return nowMs >= this.#order.sliceEndsAtMs ? this.#result('slice-over') : null;
   }
 

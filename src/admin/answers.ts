@@ -257,6 +257,7 @@ export const readinessAnswer = z.object({
 export * from './guarantees-answers.ts';
 export * from './key-answers.ts';
 export * from './machine-answers.ts';
+export * from './notification-answers.ts';
 export * from './plan-answers.ts';
 export * from './provider-answers.ts';
 export * from './samples-answers.ts';

@@ -15,6 +15,7 @@ import { logsRoutes } from './logs.ts';
 import { machinesRoutes } from './machines.ts';
 import type { Metrics } from './metrics.ts';
 import { newsRoutes } from './news.ts';
+import { notificationsRoutes } from './notifications.ts';
 import { offersRoutes } from './offers.ts';
 import { OPENAPI } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
@@ -92,6 +93,7 @@ const adminRoutes =
     await app.register(settingsRoutes(deps));
     await app.register(guaranteesRoutes(deps));
     await app.register(reapRoutes(deps));
+    await app.register(notificationsRoutes(deps));
   };
 
 /** JSON is the only body there is; an empty one, which many clients send with a content type, is none. */

@@ -20,6 +20,10 @@ import {
   type MachinesAnswer,
   machineForgottenAnswer,
   machinesAnswer,
+  type NotificationsAnswer,
+  type NotificationTestAnswer,
+  notificationsAnswer,
+  notificationTestAnswer,
   type OffersAnswer,
   offersAnswer,
   type PlanAnswer,
@@ -63,6 +67,8 @@ export type AdminApi = {
   createKey(order: KeyInput): Promise<Answer<KeyCreatedAnswer>>;
   keys(): Promise<Answer<KeysAnswer>>;
   revokeKey(idOrName: string): Promise<Answer<KeyAnswer>>;
+  notifications(): Promise<Answer<NotificationsAnswer>>;
+  testNotifications(): Promise<Answer<NotificationTestAnswer>>;
   providers(): Promise<Answer<ProvidersAnswer>>;
   /** Null: the configured order again. */
   switchProvider(to: { provider: string | null; session?: string }): Promise<Answer<ProvidersAnswer>>;
@@ -101,6 +107,9 @@ const REAP_TIMEOUT_MS = 110_000;
 
 /** Each open session is asked, ten at a time. */
 const COSTS_TIMEOUT_MS = 60_000;
+
+/** The server waits 10 s for the targets. */
+const NOTIFICATION_TIMEOUT_MS = 30_000;
 
 /** Searches are paced and repeated: VASTAI_SEARCH_TIMEOUT_SECONDS of the server, and a little. */
 const MARKET_TIMEOUT_MS = 75_000;
@@ -147,6 +156,15 @@ export function connectAdmin(target: Target): AdminApi {
     keys: () => call.send(keysAnswer, 'GET', '/api/admin/keys'),
     revokeKey: (idOrName) =>
       call.send(keyAnswer, 'DELETE', `/api/admin/keys/${encodeURIComponent(idOrName)}`),
+    notifications: () => call.send(notificationsAnswer, 'GET', '/api/admin/notifications'),
+    testNotifications: () =>
+      call.send(
+        notificationTestAnswer,
+        'POST',
+        '/api/admin/notifications/test',
+        undefined,
+        NOTIFICATION_TIMEOUT_MS,
+      ),
     providers: () => call.send(providersAnswer, 'GET', '/api/admin/providers'),
     switchProvider: (to) => call.send(providersAnswer, 'POST', '/api/admin/providers/switch', to),
     costs: (query) => call.send(costsAnswer, 'GET', `/api/admin/costs?${query}`, undefined, COSTS_TIMEOUT_MS),

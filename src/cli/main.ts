@@ -13,6 +13,7 @@ import { keysCommand } from './keys.ts';
 import { launchCommand } from './launch.ts';
 import { logsCommand } from './logs.ts';
 import { machinesCommand } from './machines.ts';
+import { notificationsCommand } from './notifications.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
 import { providersCommand } from './providers.ts';
@@ -49,6 +50,7 @@ async function leashProgram(args: readonly string[]): Promise<Command> {
     providersCommand(),
     keysCommand(),
     machinesCommand(),
+    notificationsCommand(),
     pyworkerCommand(),
     reapCommand(),
     doctorCommand(version()),

@@ -1,9 +1,22 @@
-import { bookedUsd, type LedgerState } from './ledger.ts';
+import { bookedUsd, type LedgerState, periodEnd } from './ledger.ts';
 
 /** A threshold of the limit that spending has reached in this period, and when that was noticed. */
 export type BudgetAlert = { readonly percent: number; readonly atMs: number };
 
 export const ALERT_PERCENTS = [50, 80, 100] as const;
+export type AlertPercent = (typeof ALERT_PERCENTS)[number];
+
+/** An alert that people are to be told of, with what was so when it was noticed. */
+export type UntoldAlert = {
+  readonly percent: AlertPercent;
+  readonly atMs: number;
+  readonly spentUsd: number;
+  readonly limitUsd: number;
+  readonly burnUsdPerHour: number;
+  readonly periodStartMs: number;
+  readonly periodEndMs: number | null;
+};
+
 const MS_PER_HOUR = 3_600_000;
 
 /** The state with the alerts that are due: spent by closed sessions, and booked so far by open ones. */
@@ -15,11 +28,24 @@ export function withAlerts(state: LedgerState, nowMs: number): LedgerState {
     (percent) => isReached(percent) && !state.alerts.some((fired) => fired.percent === percent),
   );
   if (due.length === 0) return state;
+  const { limitUsd, periodStartMs } = state;
+  const told = { atMs: nowMs, spentUsd: usd, limitUsd, burnUsdPerHour: burnUsdPerHour(state), periodStartMs };
+  const untold = due.map((percent) => ({ percent, ...told, periodEndMs: periodEnd(state) }));
   return {
     ...state,
     alerts: [...state.alerts, ...due.map((percent) => ({ percent, atMs: nowMs }))],
     alertsFired: state.alertsFired + due.length,
+    untold: state.notify.length === 0 ? state.untold : [...state.untold, ...untold],
   };
+}
+
+/** When the next alert will be due at the present burn, epoch ms; null where nothing burns, or none is left. */
+export function nextAlertMs(state: LedgerState, nowMs: number): number | null {
+  const burn = burnUsdPerHour(state);
+  const next = ALERT_PERCENTS.find((percent) => !state.alerts.some((fired) => fired.percent === percent));
+  if (burn <= 0 || next === undefined || state.limitUsd <= 0) return null;
+  const missingUsd = (state.limitUsd * next) / 100 - spentSoFarUsd(state, nowMs);
+  return nowMs + (Math.max(0, missingUsd) / burn) * MS_PER_HOUR;
 }
 
 /** A raised limit takes back the alerts that it is above: they fire again when it is reached. */

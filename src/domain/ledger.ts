@@ -1,4 +1,5 @@
-import type { BudgetAlert } from './budget-outlook.ts';
+import type { BudgetAlert, UntoldAlert } from './budget-outlook.ts';
+import type { NotificationTarget } from './notification.ts';
 import { type Settled, settle } from './settled.ts';
 
 /**
@@ -30,6 +31,9 @@ export type LedgerState = {
   /** Thresholds reached in this period, and how many were in all. */
   readonly alerts: readonly BudgetAlert[];
   readonly alertsFired: number;
+  /** Whom alerts are told, as the newest worker start set it; and those that were not told yet. */
+  readonly notify: readonly NotificationTarget[];
+  readonly untold: readonly UntoldAlert[];
 };
 
 export type Reservation = {
@@ -102,6 +106,8 @@ export function emptyLedger(owner: string, nowMs: number): LedgerState {
     settledSinceMs: nowMs,
     alerts: [],
     alertsFired: 0,
+    notify: [],
+    untold: [],
   };
 }
 
@@ -265,13 +271,21 @@ export function close(
   return settle({ ...state, reservations, closedKeys }, { key: end.key, usd, nowMs: end.nowMs });
 }
 
-/** Limit and period as the newest worker start set them. */
+/** Limit, period and who is told of alerts, as the newest worker start set them. */
+export type LedgerSettings = {
+  readonly limitUsd: number;
+  readonly period: string;
+  /** Older workers do not say. */
+  readonly notify?: readonly NotificationTarget[];
+};
+
 export function configure(
   before: LedgerState,
-  settings: { readonly limitUsd: number; readonly period: string; readonly nowMs: number },
+  settings: LedgerSettings & { readonly nowMs: number },
 ): LedgerState {
   const moved = before.period !== settings.period;
-  const state = { ...before, limitUsd: settings.limitUsd, period: settings.period };
+  const { limitUsd, period, notify = [] } = settings;
+  const state = { ...before, limitUsd, period, notify };
   return moved
     ? { ...state, periodStartMs: periodStart(settings.period, settings.nowMs, settings.nowMs) }
     : rollPeriod(state, settings.nowMs);

@@ -1,3 +1,5 @@
+import { type NotificationTarget, type TargetSettings, targetsOf } from './notification.ts';
+
 /**
  * Every duration and limit a session runs by, fixed at its start: a setting changed later never changes a
  * running session's replay. Milliseconds and dollars.
@@ -38,9 +40,11 @@ export type Policy = {
   readonly lostGapMs: number;
   /** History length at which a READY session continues as new even before the server suggests it; for tests. */
   readonly historyEventsMax: number | null;
+  /** Whom people's notifications go to; nobody in sessions older than them. */
+  readonly notify?: readonly NotificationTarget[];
 };
 
-export type PolicySettings = {
+export type PolicySettings = TargetSettings & {
   readonly VASTAI_MAX_STARTUP_TIME_MINUTES: number;
   readonly LEASH_MAX_ATTEMPTS: number;
   readonly LEASH_LAUNCH_MINUTES: number;
@@ -89,6 +93,7 @@ export function policyOf(settings: PolicySettings): Policy {
     heartbeatMs: 15 * SECOND,
     lostGapMs: Math.min(30 * SECOND, Math.max(2 * SECOND, healthIntervalMs / 2)),
     historyEventsMax: null,
+    notify: targetsOf(settings),
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { targetsOf } from '../domain/notification.ts';
 import { policyOf } from '../domain/policy.ts';
 import type { AuditReport } from '../workflows/audit-budget.ts';
 import { AUDIT_SCHEDULE_ID, REAP_SCHEDULE_ID } from '../workflows/ids.ts';
@@ -27,6 +28,7 @@ export async function reapNow(context: Context, { dryRun, owner }: ReapOrder): P
     settleMs,
     absenceGapMs,
     suspectMs: 0,
+    notify: targetsOf(config),
     asked: { owner: otherOwner },
   };
   return askByWorkflow<ReapReport>(context, {

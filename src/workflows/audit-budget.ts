@@ -1,7 +1,9 @@
 import { log, setCurrentDetails } from '@temporalio/workflow';
 import type { AuditFindings, AuditMemory } from '../activities/audit.ts';
 import { forWebUi, usd } from '../domain/budget.ts';
+import type { NotificationTarget } from '../domain/notification.ts';
 import { countOrphans } from './measuring.ts';
+import { tellOrphans } from './notifying.ts';
 import { destroy, long } from './policies.ts';
 
 export type AuditInput = {
@@ -11,6 +13,8 @@ export type AuditInput = {
   readonly tailMs: number;
   /** The run that people read: it tells of each correction, not only how many. */
   readonly isReport?: boolean;
+  /** Who is told of what was destroyed. */
+  readonly notify?: readonly NotificationTarget[];
 };
 
 export type AuditReport = Omit<AuditFindings, 'verdicts'> &
@@ -43,6 +47,11 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
     });
     answers.push({ instanceId, label, why, kind });
   }
+  const accepted = answers.filter(({ kind }) => kind === 'accepted').map(({ instanceId }) => instanceId);
+  await tellOrphans(
+    input.notify,
+    doomed.filter(({ instanceId }) => accepted.includes(instanceId)),
+  );
   const gone = answers.filter(({ kind }) => kind === 'gone').map(({ instanceId }) => instanceId);
   const report: AuditReport = {
     ...findings,

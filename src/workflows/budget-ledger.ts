@@ -2,12 +2,13 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
+  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { forWebUi, usd } from '../domain/budget.ts';
-import { projectedBreachMs, withAlerts, withoutPassedAlerts } from '../domain/budget-outlook.ts';
+import { nextAlertMs, projectedBreachMs, withAlerts, withoutPassedAlerts } from '../domain/budget-outlook.ts';
 import {
   callOff,
   carriedLedger,
@@ -26,6 +27,7 @@ import {
   spendGrant,
   unansweredCreates,
 } from '../domain/ledger.ts';
+import { periodBudgetNotice } from '../domain/notification-of-installation.ts';
 import { correct } from '../domain/settled.ts';
 import {
   callOffUpdate,
@@ -44,6 +46,7 @@ import {
   reserveUpdate,
   spendGrantUpdate,
 } from './messages.ts';
+import { NOTIFICATIONS_PATCH, startDelivery } from './notifying.ts';
 
 /**
  * Holds the truth of money for one installation: limit, spending of the period, and a reservation for each
@@ -90,9 +93,39 @@ export async function budgetLedger(input: { owner: string; carried?: LedgerState
   setHandler(reservationQuery, (key) => ledger.reservations[key] ?? null);
   describeLedger(ledger);
 
-  await condition(() => workflowInfo().continueAsNewSuggested);
+  const mustEnd = () => workflowInfo().continueAsNewSuggested;
+  while (!mustEnd() || ledger.untold.length > 0) {
+    await awaitNews(() => ledger, mustEnd);
+    // What became due by the clock alone was noticed by no message.
+    keepState(rollPeriod(ledger, Date.now()));
+    const [alert] = ledger.untold;
+    if (alert === undefined) continue;
+    if (patched(NOTIFICATIONS_PATCH)) await startDelivery(periodBudgetNotice(alert), ledger.notify);
+    ledger = { ...ledger, untold: ledger.untold.filter((one) => one !== alert) };
+  }
   await condition(allHandlersFinished);
   await continueAsNew<typeof budgetLedger>({ owner: input.owner, carried: ledger });
+}
+
+/** Nearer by less is not worth the two events of another timer. */
+const NEARER_MS = 30_000;
+/** A limit that is hardly burnt is reached in years. */
+const WAIT_MS_MAX = 30 * 86_400_000;
+
+/** Until an alert is to be told, or is due by the clock, or the run must end. Where nobody is told, no timer runs. */
+async function awaitNews(ledger: () => LedgerState, mustEnd: () => boolean): Promise<void> {
+  const isNews = () => mustEnd() || ledger().untold.length > 0;
+  const dueMs = () => (ledger().notify.length > 0 ? nextAlertMs(ledger(), Date.now()) : null);
+  const nextMs = dueMs();
+  if (nextMs === null) {
+    await condition(() => isNews() || dueMs() !== null);
+  } else if (patched(NOTIFICATIONS_PATCH)) {
+    const isNearer = () => (dueMs() ?? nextMs) < nextMs - NEARER_MS;
+    const waitMs = Math.min(WAIT_MS_MAX, Math.max(1_000, nextMs - Date.now()));
+    await condition(() => isNews() || isNearer(), waitMs, { summary: 'budget threshold' });
+  } else {
+    await condition(isNews);
+  }
 }
 
 function summaryOf(ledger: LedgerState, nowMs: number): LedgerSummary {

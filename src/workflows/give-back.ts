@@ -8,6 +8,7 @@ import type { Receipt } from '../domain/session.ts';
 import { judgeTeardown } from '../domain/teardown.ts';
 import { confirm, destroy, keeping, once, quick, watch } from './policies.ts';
 import type { Rental } from './rental.ts';
+import { tellDestroyed, watchTeardown } from './session-notifications.ts';
 import { receiptOf } from './telling.ts';
 
 const LOOK_PAUSE_MS = 2_000;
@@ -30,7 +31,7 @@ export function startGivingBack(rental: Rental, attempt: Attempt): void {
   attempt.phase = 'destroying';
   rental.publish();
   const teardown = CancellationScope.nonCancellable(async () => {
-    await giveBack(rental, attempt);
+    await Promise.all([giveBack(rental, attempt), watchTeardown(rental, attempt)]);
     rental.givingBack.delete(attempt.attempt);
   });
   rental.givingBack.set(attempt.attempt, teardown);
@@ -168,7 +169,8 @@ export async function settleMoney(rental: Rental): Promise<Receipt> {
   });
   // Sessions that were open before there was an archive replay without it; the audit keeps their receipts.
   if (patched('archive-receipts')) await keepReceipt(rental, receipt);
-  await condition(() => rental.remembering === 0);
+  tellDestroyed(rental, receipt);
+  await condition(() => rental.remembering === 0 && rental.telling === 0);
   rental.isOver = true;
   rental.publish();
   return receipt;

@@ -28,6 +28,7 @@ import {
 import { obtain } from './obtain.ts';
 import { type Ending, Rental } from './rental.ts';
 import { serve } from './serve.ts';
+import { tellEnding, watchMoney } from './session-notifications.ts';
 import { costsOf } from './telling.ts';
 
 /**
@@ -49,6 +50,7 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
   try {
     await running.run(async () => {
       await takeOn(rental);
+      void watchMoney(rental);
       const clock = watchDeadlines(rental);
       while (!rental.isEnding && !isForNextRun) {
         if (rental.serving === null) await obtain(rental);
@@ -71,6 +73,7 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
       if (!rental.isEnding) await continueAsNew<typeof gpuSession>({ ...input, carried: rental.state });
     }
     rental.publish();
+    tellEnding(rental);
     await giveBackAll(rental);
     const receipt = await settleMoney(rental);
     await condition(allHandlersFinished);

@@ -11,6 +11,9 @@ export const ledgerWorkflowId = (owner: string): string => `ledger/${owner}`;
 /** One short workflow per question; `unique` keeps two apart. */
 export const marketWorkflowId = (call: string, unique: string): string => `market/${call}-${unique}`;
 
+/** One workflow for each event that people are told of, by the event's id. */
+export const notificationWorkflowId = (id: string): string => `notification/${id}`;
+
 export const REAP_SCHEDULE_ID = 'reap-orphans';
 export const AUDIT_SCHEDULE_ID = 'audit-budget';
 /** The same workflows, at the hours at which people are told of everything they found. */
@@ -33,4 +36,6 @@ export const TASK_QUEUES = {
   create: 'leash-create',
   destroy: 'leash-destroy',
   show: 'leash-show',
+  /** Posts to people's webhooks, which may hang: nothing of ours waits behind them. Polled where one is configured. */
+  notify: 'leash-notify',
 } as const;

@@ -1,5 +1,6 @@
 export { auditBudget } from './audit-budget.ts';
 export { budgetLedger } from './budget-ledger.ts';
+export { deliverNotification } from './deliver-notification.ts';
 export { gpuSession } from './gpu-session.ts';
 export { launchOnSchedule } from './launch-on-schedule.ts';
 export { marketLog } from './market-log.ts';

@@ -6,10 +6,12 @@ import type {
   CallOffAnswer,
   GrantAnswer,
   LedgerNumbers,
+  LedgerSettings,
   Reservation,
   ReserveAnswer,
   SpendAnswer,
 } from '../domain/ledger.ts';
+import type { Delivery, Notification, NotificationKind, NotificationTarget } from '../domain/notification.ts';
 import type { LaunchPlan } from '../domain/plan.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { ProblemKind } from '../domain/problem.ts';
@@ -163,9 +165,7 @@ export const noteAnsweredUpdate = defineUpdate<void, [AttemptRef & { usdPerHour:
 );
 export const endAttemptUpdate = defineUpdate<void, [AttemptRef & { usd: number }]>('endAttempt');
 export const closeUpdate = defineUpdate<LedgerNumbers, [{ key: string; usd: number | null }]>('close');
-export const configureUpdate = defineUpdate<LedgerSummary, [{ limitUsd: number; period: string }]>(
-  'configure',
-);
+export const configureUpdate = defineUpdate<LedgerSummary, [LedgerSettings]>('configure');
 export const rebuildUpdate = defineUpdate<LedgerSummary, [RebuildOrder]>('rebuild');
 /** What the provider charged for sessions that have closed, as all they cost; the audit sends it. */
 export const correctUpdate = defineUpdate<LedgerSummary, [{ corrections: readonly Correction[] }]>('correct');
@@ -211,3 +211,27 @@ export type MarketAnswer =
 
 /** What binds an installation to its market: in the ledger's memo, written at its first start. */
 export type LedgerMemo = { readonly owner: string; readonly api_url: string; readonly account_id: string };
+
+/** What one notification's delivery is started with. */
+export type DeliveryOrder = {
+  readonly notification: Notification;
+  readonly targets: readonly NotificationTarget[];
+};
+
+/** What a list shows of a notification, without any worker. */
+export type NotificationMemo = {
+  readonly id: string;
+  readonly kind: NotificationKind;
+  readonly at: string;
+  readonly session: string | null;
+  readonly title: string;
+  readonly deliveries: readonly Delivery[];
+};
+
+export function notificationMemo(
+  { id, kind, atMs, session, title }: Notification,
+  targets: readonly NotificationTarget[],
+): NotificationMemo {
+  const deliveries = targets.map((target) => ({ target, state: 'pending' as const, detail: '' }));
+  return { id, kind, at: new Date(atMs).toISOString(), session, title, deliveries };
+}

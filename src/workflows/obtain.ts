@@ -11,6 +11,7 @@ import { countReady } from './measuring.ts';
 import { create, quick, watchToEnd } from './policies.ts';
 import { remember } from './remember.ts';
 import type { Rental } from './rental.ts';
+import { tellReady } from './session-notifications.ts';
 import { Shelf } from './shelf.ts';
 
 /** What is nobody's fault (429, 5xx) passes; the next offer would meet it too. */
@@ -366,6 +367,7 @@ function becomeReady(rental: Rental, attempt: Attempt): void {
     state.keptUntilMs = nowMs + request.keepAliveMs + state.grantedBeforeReadyMs;
   state.grantedBeforeReadyMs = 0;
   rental.publish();
+  tellReady(rental, attempt);
 }
 
 function enter(rental: Rental, attempt: Attempt, phase: Attempt['phase']): void {

@@ -152,3 +152,16 @@ export function confirm({ summary }: Summarised) {
     summary,
   });
 }
+
+/** Posting to a webhook: tried for as long as it is worth it, and in a queue that nothing else waits in. */
+export function post({ summary, forMs }: Summarised & { forMs: number }) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.notify,
+    // Its own deadline is 10 s; what a dead worker was at is tried again soon.
+    startToCloseTimeout: '20 seconds',
+    scheduleToCloseTimeout: forMs,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 minutes' },
+    summary,
+  });
+}

@@ -1,5 +1,6 @@
 import { isCancellation, log, patched, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { IdleBilling, OpenReservation, Survey } from '../activities/reap.ts';
+import type { NotificationTarget } from '../domain/notification.ts';
 import {
   judgeInstances,
   judgeLeftBehind,
@@ -9,6 +10,7 @@ import {
   withinCeiling,
 } from '../domain/reaping.ts';
 import { countOrphans } from './measuring.ts';
+import { tellOrphans } from './notifying.ts';
 import { destroy, once, quick } from './policies.ts';
 
 export type ReapInput = {
@@ -22,6 +24,8 @@ export type ReapInput = {
   /** The run that people read: it tells of each thing it found, not only how many. */
   readonly isReport?: boolean;
   readonly dryRun?: boolean;
+  /** Who is told of what was destroyed. */
+  readonly notify?: readonly NotificationTarget[];
   /** Set for a run that a person asked for and waits for. */
   readonly asked?: {
     /** Another owner, whose instances past their expiry are meant instead of our own. */
@@ -68,13 +72,13 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
     });
     verdicts = judgeOurs(input, survey, sessions);
     if (!isDryRun) {
-      await destroyOrphans(verdicts, { isOurs: true });
+      await destroyOrphans(input, verdicts, { isOurs: true });
       await restoreLabels(verdicts);
       await settleEnded(input, survey, sessions, settlesLate);
     }
   } else {
     verdicts = judgeLeftBehind(survey.ours, { owner: otherOwner, nowMs: Date.now() });
-    if (!isDryRun) await destroyOrphans(verdicts, { isOurs: false });
+    if (!isDryRun) await destroyOrphans(input, verdicts, { isOurs: false });
   }
   if (input.asked !== undefined && !isDryRun) verdicts = await withSeenGone(input, verdicts);
   const idle = settlesLate ? [...survey.stopped, ...(await idleVolumes())] : [];
@@ -127,6 +131,7 @@ function judgeOurs(
 
 /** Sent together: the queue of destroys paces them. Each is seen gone by the next run, which finds it again if not. */
 async function destroyOrphans(
+  { notify }: ReapInput,
   verdicts: readonly ReaperVerdict[],
   { isOurs }: { readonly isOurs: boolean },
 ): Promise<void> {
@@ -141,6 +146,7 @@ async function destroyOrphans(
       }),
     ),
   );
+  await tellOrphans(notify, doomed);
 }
 
 /** An open session's instance under a name that hides it from people is put right; nobody waits for that. */

@@ -15,6 +15,7 @@ import { type ExtensionAnswer, judgeExtension, keepAliveUntil } from '../domain/
 import { formatLabel, parseLabel } from '../domain/label.ts';
 import { reservationKey } from '../domain/ledger.ts';
 import { addUsd } from '../domain/meter.ts';
+import type { NotificationKind } from '../domain/notification.ts';
 import { LABEL_QUEUE_MS } from '../domain/policy.ts';
 import type { Outcome, SessionState, SessionView } from '../domain/session.ts';
 import type { LaunchRefusal, SessionInput } from './messages.ts';
@@ -43,6 +44,8 @@ export type RentalState = {
   blockedMachines: number[];
   forecastUsd: number | null;
   note: string;
+  /** Kinds of notifications of which there is one a session, once they were told; absent before there were any. */
+  told?: NotificationKind[];
   /** Ids of updates that were carried out, newest last: Temporal forgets them at continue-as-new. */
   seenUpdates: string[];
 };
@@ -62,6 +65,8 @@ export class Rental {
   readonly givingBack = new Map<number, Promise<void>>();
   /** Notes of machines that are being written; none is under way when the run ends or continues as new. */
   remembering = 0;
+  /** Notifications whose delivery is being started; as above. */
+  telling = 0;
   /** Everything is given back and settled: the run returns its receipt next. */
   isOver = false;
   #published = '';

@@ -9,6 +9,7 @@ import { awaitDelete, startGivingBack } from './give-back.ts';
 import { watch } from './policies.ts';
 import { remember } from './remember.ts';
 import type { Rental } from './rental.ts';
+import { breachNewsMs, tellBreaker, tellProjectedBreach } from './session-notifications.ts';
 
 /**
  * Keeps a READY instance in service, one supervised slice after another.
@@ -76,6 +77,7 @@ function superviseSlice(rental: Rental, serving: Attempt): Promise<SuperviseResu
     breaksOnFailures: policy.autoDestroyOnError,
     budgetMomentMs: budgetMoment(spending, nowMs) ?? state.lifetimeUntilMs,
     burnUsdPerHour: spending.burnUsdPerHour,
+    breachNewsMs: breachNewsMs(rental),
     seen: {
       usdPerHour: serving.meter.gpuUsdPerHour + serving.meter.storageUsdPerHour,
       downloadMb: serving.meter.downloadMb,
@@ -93,6 +95,9 @@ async function decide(rental: Rental, serving: Attempt, seen: SuperviseResult): 
     case 'slice-over':
     case 'price-changed':
       return;
+    case 'breach-ahead':
+      tellProjectedBreach(rental);
+      return;
     case 'idle':
       // An extension or a touch may have come while supervision looked.
       if ((rental.keepAliveUntilMs ?? 0) <= Date.now())
@@ -108,7 +113,9 @@ async function decide(rental: Rental, serving: Attempt, seen: SuperviseResult): 
 async function giveUp(rental: Rental, serving: Attempt, seen: SuperviseResult): Promise<void> {
   const failure = await blame(rental, serving, seen.failure ?? failureOf('vanished'));
   rental.fail(serving, failure);
-  if (!rental.request.replace || failure.stop) {
+  const isReplaced = rental.request.replace && !failure.stop;
+  tellBreaker(rental, serving, failure, isReplaced);
+  if (!isReplaced) {
     rental.begin({ outcome: seen.kind === 'lost' ? 'lost' : 'unhealthy', reason: failure.message });
     return;
   }
@@ -132,6 +139,7 @@ function mayContinueAsNew(rental: Rental): boolean {
     rental.serving !== null &&
     rental.givingBack.size === 0 &&
     rental.remembering === 0 &&
+    rental.telling === 0 &&
     !CancellationScope.current().consideredCancelled
   );
 }

@@ -39,6 +39,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     samples: (order) => script.samples?.(order) ?? unscripted(),
     hours: script.hours ?? { add: unscripted, list: unscripted, remove: unscripted },
     machines: script.machines ?? { list: unscripted, forget: unscripted },
+    notifications: script.notifications ?? { list: unscripted, test: unscripted },
     lastReap: () => script.lastReap?.() ?? Promise.resolve(null),
     lastAudit: () => script.lastAudit?.() ?? Promise.resolve(null),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),

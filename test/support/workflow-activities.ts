@@ -140,6 +140,8 @@ export function standInActivities(scene: Scene): Partial<Activities> {
       return { lookedAtMs: nowMs, isAbsent: present.length === 0, present };
     }),
     readCharges: play('readCharges', () => ({ usd: null, coversUntilMs: null })),
+    postToWebhook: play('postToWebhook', () => ({ httpStatus: 200, attempt: 1 })),
+    postToSlack: play('postToSlack', () => ({ httpStatus: 200, attempt: 1 })),
     surveyInstances: play('surveyInstances', (market, _order, nowMs) => ({
       ours: market.list(nowMs).map(({ instanceId, label, usdPerHour }) => ({
         instanceId,
@@ -187,9 +189,13 @@ function supervise(market: StandInMarket, order: SuperviseOrder, nowMs: number):
     return happened(market, { contract, kind: event.kind, nowMs, said });
   const idleAtMs = Math.max(lastUsedAtMs + order.keepAliveMs, order.keptUntilMs);
   if (nowMs >= idleAtMs) return { ...said, kind: 'idle' };
+  const breachNewsMs = order.breachNewsMs ?? Number.POSITIVE_INFINITY;
+  if (idleAtMs > breachNewsMs) return { ...said, kind: 'breach-ahead' };
+  const nextUseMs = market.uses.find((atMs) => atMs > nowMs) ?? Number.POSITIVE_INFINITY;
   const sliceOverAtMs = order.sliceEndsAtMs + LOOK_MS;
   if (nowMs >= sliceOverAtMs) return { ...said, kind: 'slice-over' };
-  throw notYet(Math.min(idleAtMs, sliceOverAtMs, event?.atMs ?? Number.POSITIVE_INFINITY) - nowMs);
+  const nextMs = Math.min(idleAtMs, sliceOverAtMs, event?.atMs ?? Number.POSITIVE_INFINITY);
+  throw notYet((Number.isFinite(breachNewsMs) ? Math.min(nextMs, nextUseMs) : nextMs) - nowMs);
 }
 
 function happened(

@@ -39,7 +39,7 @@ export class Stage {
   }
 
   static async open(): Promise<Stage> {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    installRuntime();
     const environment = await startTimeSkipping();
     const stage = new Stage(environment, await environment.currentTimeMs());
     const activities = standInActivities({
@@ -105,6 +105,14 @@ export class Stage {
     });
     return new StagedSession(this, handle, input);
   }
+}
+
+let isRuntimeInstalled = false;
+
+/** Once per process, however many stages it opens. */
+function installRuntime(): void {
+  if (!isRuntimeInstalled) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  isRuntimeInstalled = true;
 }
 
 const STATES_AFTER_READY: readonly SessionState[] = ['DESTROYING', 'IDLE'];

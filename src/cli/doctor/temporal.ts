@@ -82,7 +82,9 @@ async function checkSearchAttributes(client: Client, namespace: string): Promise
 
 async function checkWorkers(client: Client, namespace: string): Promise<Check> {
   const idle: string[] = [];
-  for (const queue of Object.values(TASK_QUEUES)) {
+  for (const [use, queue] of Object.entries(TASK_QUEUES)) {
+    // Polled only where somebody is to be told.
+    if (use === 'notify') continue;
     if (!(await isPolled(client, namespace, queue))) idle.push(queue);
   }
   return idle.length === 0

@@ -71,7 +71,7 @@ function Lines({ lines, isFollowed }: { lines: readonly string[]; isFollowed: bo
   if (lines.length === 0) return <Empty title="No line is like that." />;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by the keyboard or not at all
-    <pre ref={place} class="log scroller" tabIndex={0} aria-label="Log lines, newest last">
+    <pre ref={place} class="log scroller" tabIndex={0}>
       {lines.join('\n')}
     </pre>
   );
