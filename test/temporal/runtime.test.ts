@@ -25,7 +25,9 @@ test.each<[string, RequestListener]>([
   const startedAtMs = performance.now();
   const text = await readSdkMetrics(page.url, 200);
   expect(performance.now() - startedAtMs).toBeLessThan(5_000);
-  expect(parseExposition(`${OURS}\n${text}`).samples).toEqual([{ name: 'leash_sessions', labels: {}, value: 1 }]);
+  expect(parseExposition(`${OURS}\n${text}`).samples).toEqual([
+    { name: 'leash_sessions', labels: {}, value: 1 },
+  ]);
 });
 
 test('a page of the SDK where nobody listens leaves the rest of the scrape as it is', async () => {
