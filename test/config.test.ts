@@ -162,6 +162,16 @@ describe('wrong settings', () => {
     expect(complaintOf({ LEASH_SCORE_WEIGHTS: JSON.stringify(more) })).toContain('colour');
   });
 
+  test('headers for a collector are pairs, percent-encoded', () => {
+    const parsed = parseConfig({ OTEL_EXPORTER_OTLP_HEADERS: ' authorization=Basic%20abc= , x-tenant=a,' });
+    expect(parsed.OTEL_EXPORTER_OTLP_HEADERS).toEqual({ authorization: 'Basic abc=', 'x-tenant': 'a' });
+    for (const wrong of ['hunter2', 'a b=hunter2', 'x=hunter2%0d%0ay: z', 'x=hunter2%']) {
+      const complaint = complaintOf({ OTEL_EXPORTER_OTLP_HEADERS: wrong });
+      expect(complaint).toMatch(/OTEL_EXPORTER_OTLP_HEADERS: name=value pairs.*\[redacted\]/);
+      expect(complaint).not.toContain('hunter2');
+    }
+  });
+
   test('that are secret are not repeated', () => {
     const complaint = complaintOf({ ADMIN_TOKEN: 'hunter2' });
     expect(complaint).toContain('ADMIN_TOKEN: at least 8 characters (given: [redacted])');

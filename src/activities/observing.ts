@@ -6,7 +6,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { classifyCreateRefusal } from '../domain/failure.ts';
 import { parseLabel } from '../domain/label.ts';
 import { collectProcessMetrics } from '../process-metrics.ts';
-import type { CallFacts } from '../vast/client.ts';
+import { type CallFacts, VAST_CALLS } from '../vast/client.ts';
 import { sessionOfWorkflowId } from '../workflows/ids.ts';
 import type { LookResult } from './deps.ts';
 
@@ -125,6 +125,8 @@ function metersOf(registry: Registry) {
   // What is first seen at one has not risen for Prometheus, and the first of these is worth an alert.
   for (const result of ['answered', 'failed'])
     meters.activities.inc({ activity: 'archiveReceipt', result }, 0);
+  for (const call of VAST_CALLS)
+    for (const result of ['auth', 'too-many']) meters.calls.inc({ call, result }, 0);
   for (const result of ['ok', 'failed', 'blind']) meters.looks.inc({ result }, 0);
   return meters;
 }

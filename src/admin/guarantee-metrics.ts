@@ -37,14 +37,15 @@ function reaperOf(registry: Registry, sessions: Sessions): void {
   );
   new Gauge({
     name: 'leash_reaper_instances',
-    help: 'Instances that the last run of the reaper found, destroyed and left',
+    help: 'Instances that the last run of the reaper found, destroyed, left (claimed ones too) and suspects',
     labelNames: ['result'] as const,
     registers: [registry],
     async collect() {
       const last = await read();
       this.reset();
       if (last === null) return;
-      for (const result of ['found', 'destroyed', 'left'] as const) this.set({ result }, last[result]);
+      for (const result of ['found', 'destroyed', 'left', 'suspects'] as const)
+        this.set({ result }, last[result]);
     },
   });
 }

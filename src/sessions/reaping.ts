@@ -46,14 +46,22 @@ export type LastReap = {
   readonly found: number;
   readonly destroyed: number;
   readonly left: number;
+  /** Of unknown sessions: destroyed when the next run sees them so too. */
+  readonly suspects: number;
 };
 
 /** The newest finished run of the schedule; null before the first. */
 export async function readLastReap(context: Context): Promise<LastReap | null> {
   const last = (await readScheduled<ReapReport>(context, REAP_SCHEDULE_ID))?.last ?? null;
   if (last === null) return null;
-  const { found = 0, destroyed = [], left = [] } = last.report;
-  return { atMs: last.atMs, found, destroyed: destroyed.length, left: left.length };
+  const { found = 0, destroyed = [], left = [], suspects = [] } = last.report;
+  return {
+    atMs: last.atMs,
+    found,
+    destroyed: destroyed.length,
+    left: left.length,
+    suspects: suspects.length,
+  };
 }
 
 export type LastAudit = { readonly atMs: number; readonly corrected: number; readonly destroyed: number };

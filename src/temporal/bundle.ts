@@ -15,7 +15,7 @@ export interface WorkflowBundleOptions {
   workflowsPath?: string;
   /** Directories whose sources make up the bundle: a change in them makes a new one. */
   sources?: string[];
-  /** Modules of interceptors, each a file by itself, that run in the sandbox beside the workflows. */
+  /** Modules of interceptors that run in the sandbox beside the workflows. */
   interceptorModules?: readonly string[];
   /** Where finished bundles are kept between starts. */
   cache?: string;
@@ -71,7 +71,7 @@ async function hashSources(
 ): Promise<string> {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([workflowsPath, sdkVersion(), process.versions.node]));
-  for (const file of [...interceptors, ...(await filesUnder(sources))]) {
+  for (const file of await filesUnder([...sources, ...interceptors.map(dirname)])) {
     hash.update(JSON.stringify([file, await readFile(file, 'utf8')]));
   }
   return hash.digest('hex').slice(0, 32);

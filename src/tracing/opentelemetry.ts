@@ -12,11 +12,11 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import {
   makeWorkflowExporter,
-  OpenTelemetryActivityInboundInterceptor,
   OpenTelemetryWorkflowClientInterceptor,
 } from '@temporalio/interceptors-opentelemetry';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import type { Logger } from 'pino';
+import { activityTracer } from './activities.ts';
 import { adminTracer } from './admin-requests.ts';
 import { gatewayTracer } from './gateway-requests.ts';
 import { marketTracer } from './market-calls.ts';
@@ -84,7 +84,7 @@ function workerTracing(tracer: Tracer, processor: SpanProcessor, resource: Resou
   const { export: exported } = makeWorkflowExporter(processor, resource);
   type Spans = Parameters<typeof exported.fn>[1];
   return {
-    activity: (context) => ({ inbound: new OpenTelemetryActivityInboundInterceptor(context, { tracer }) }),
+    activity: activityTracer(tracer),
     workflowModules: [fileURLToPath(new URL('workflow-interceptors.ts', import.meta.url))],
     sinks: {
       exporter: {

@@ -10,6 +10,7 @@ import {
   type WorkflowOutboundCallsInterceptor,
   workflowInfo,
 } from '@temporalio/workflow';
+import { HEADER } from './header.ts';
 
 /**
  * Part of the workflows' bundle where traces are sent: a span for the run, each activity and each update.
@@ -30,8 +31,6 @@ type Serialized = Parameters<OpenTelemetryWorkflowExporter['export']>[0][number]
 /** Where a span stands: what the W3C's `traceparent` says. */
 type Place = { readonly traceId: string; readonly spanId: string; readonly flags: number };
 
-/** The header in which Temporal's own interceptors look for it. */
-const HEADER = '_tracer-data';
 const SAMPLED = 1;
 const OK = 1;
 const ERROR = 2;

@@ -10,7 +10,7 @@ import { connectSessions, type Sessions } from '../../src/client.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
 import type { Policy } from '../../src/domain/policy.ts';
 import { type Installation, openInstallation } from '../../src/installation.ts';
-import { type HttpServer, startHttpServer } from '../../src/server.ts';
+import { type HttpServer, type HttpServerDeps, startHttpServer } from '../../src/server.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { ensureNamespace } from '../../src/temporal/namespace.ts';
@@ -138,7 +138,10 @@ async function raise(options: StackOptions, home: string, closing: AsyncDisposab
   const worker = new WorkerHere(given);
   closing.defer(() => worker.stop());
   if (options.worker === undefined || options.worker === 'inside') await worker.start();
-  const { sessions, server } = await startServerHere(given, { ...QUICK_POLICY, ...options.policy });
+  const { sessions, server } = await startServerHere(
+    { ...given, workerMetrics: () => worker.metrics() },
+    { ...QUICK_POLICY, ...options.policy },
+  );
   closing.defer(() => sessions.close());
   closing.defer(() => server.close());
 
@@ -195,7 +198,7 @@ type Given = {
 };
 
 async function startServerHere(
-  given: Given,
+  given: Given & Pick<HttpServerDeps, 'workerMetrics'>,
   policy: Partial<Policy>,
 ): Promise<{ sessions: Sessions; server: HttpServer }> {
   const { owner, home } = given.installation;
@@ -226,6 +229,11 @@ class WorkerHere {
 
   async start(): Promise<void> {
     this.#running ??= await startWorker(this.#given);
+  }
+
+  /** As `npm start` has them on one page with the server's; nothing while it does not run. */
+  async metrics(): Promise<string> {
+    return (await this.#running?.metrics.text()) ?? '';
   }
 
   async stop(): Promise<void> {

@@ -51,6 +51,9 @@ test('one trace leads from the caller through launch, workflow and activity to e
   ] as const)
     expect(paths).toContainEqual(within(activity, call));
   expect(paths).toContainEqual(['POST /v1/chat/completions', 'attempt vastai']);
+  await spanOf(collector, 'RunActivity:superviseInstance');
+  // Nothing went wrong: supervision that was called off is no error.
+  expect(collector.spans.filter(({ isError }) => isError)).toEqual([]);
   expect(ours.find(({ name }) => name === 'market create')).toMatchObject({
     kind: 'client',
     attributes: { 'leash.market.outcome': 'created', 'http.response.status_code': 200 },
