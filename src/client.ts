@@ -9,6 +9,7 @@ import type { Installation } from './installation.ts';
 import { type Budget, readBudget } from './sessions/budget.ts';
 import type { Context } from './sessions/context.ts';
 import { type Costs, readCosts } from './sessions/costs.ts';
+import { type Guarantees, readGuarantees } from './sessions/guarantees.ts';
 import { addHours, type HoursBook, listHours, removeHours } from './sessions/hours.ts';
 import { launchSession } from './sessions/launching.ts';
 import { listSessions } from './sessions/listing.ts';
@@ -20,6 +21,7 @@ import { readReadiness } from './sessions/readiness.ts';
 import { type LastReap, type ReapOrder, readLastReap, reapNow } from './sessions/reaping.ts';
 import { readStatus } from './sessions/records.ts';
 import { explaining } from './sessions/refusals.ts';
+import { readSamples, type Samples, type SamplesOrder } from './sessions/samples.ts';
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
 import { destroySession, extendSession } from './sessions/steering.ts';
 import { readTimeline, type Timeline, type TimelineOrder } from './sessions/timeline/reading.ts';
@@ -28,12 +30,14 @@ import type { ReapReport } from './workflows/reap-orphans.ts';
 
 export type { Budget } from './sessions/budget.ts';
 export type { Costs } from './sessions/costs.ts';
+export type { Guarantees } from './sessions/guarantees.ts';
 export type { Hours, HoursBook, HoursOrder } from './sessions/hours.ts';
 export type { Logs, LogsOrder } from './sessions/logs.ts';
 export type { MachineBook } from './sessions/machines.ts';
 export type { News } from './sessions/news.ts';
 export type { PlanQuestion } from './sessions/planning.ts';
 export type { LastReap, ReapOrder } from './sessions/reaping.ts';
+export type { Samples, SamplesOrder } from './sessions/samples.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
 export type { Timeline, TimelineOrder } from './sessions/timeline/reading.ts';
 export type { ReapReport } from './workflows/reap-orphans.ts';
@@ -62,12 +66,16 @@ export type Sessions = {
   listen(listener: (news: News) => void, lastId: string | null): () => void;
   /** What happened to the newest session of a name. not-found, invalid, temporal-unreachable. */
   timeline(order: TimelineOrder): Promise<Timeline>;
+  /** What each look at the newest session of a name saw. not-found, temporal-unreachable. */
+  samples(order: SamplesOrder): Promise<Samples>;
   /** Business hours. conflict (the id is taken), not-found, temporal-unreachable. */
   readonly hours: HoursBook;
   /** What is remembered of machines, by the archive. not-found. */
   readonly machines: MachineBook;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
   lastReap(): Promise<LastReap | null>;
+  /** What keeps the promises, and when it last did. temporal-unreachable. */
+  guarantees(): Promise<Guarantees>;
   /** market-unreachable, no-worker, temporal-unreachable. */
   reap(order: ReapOrder): Promise<ReapReport>;
   /** Sessions as the gateway may use them now, kept fresh each second. */
@@ -161,6 +169,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     logs: (order) => explaining(() => readSessionLogs(context, order)),
     listen: (listener, lastId) => news.listen(listener, lastId),
     timeline: (order) => explaining(() => readTimeline(context, order)),
+    samples: (order) => explaining(() => readSamples(context, order)),
     hours: {
       add: (order) => explaining(() => addHours(context, order)),
       list: () => explaining(() => listHours(context)),
@@ -171,6 +180,7 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
       forget: (machineId) => forgetMachine(context, machineId),
     },
     lastReap: () => explaining(() => readLastReap(context)),
+    guarantees: () => explaining(() => readGuarantees(context)),
     reap: (order) => explaining(() => reapNow(context, order)),
     serving: () => table.serving(),
     markUnreachable: (session) => table.markUnreachable(session),

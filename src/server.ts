@@ -140,7 +140,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const judgeToken = await countingJudge(app, { token: adminToken, viewerToken: config.VIEWER_TOKEN });
   const admit = makeAdmit(judgeToken, signIns);
   const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book };
-  await app.register(adminApp({ ...shared, admit, judgeToken, signIns }));
+  await app.register(adminApp({ ...shared, admit, judgeToken, signIns, secrets: [adminToken] }));
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   await serveDashboard(app, deps.dashboardDir ?? DASHBOARD_DIR);
   return app;

@@ -16,6 +16,7 @@ import { InstanceBoard } from './activities/instance-board.ts';
 import { LedgerCaller } from './activities/ledger-caller.ts';
 import { observeWorker, type WorkerMetrics } from './activities/observing.ts';
 import { OfferBoard } from './activities/offer-board.ts';
+import { SampleLog } from './activities/sample-log.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
 import { type Config, ConfigError, namespaceOf, parseConfig } from './config.ts';
@@ -79,6 +80,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     databaseUrl: config.LEASH_DATABASE_URL,
   });
   closing.defer(() => archive.close());
+  const samples = new SampleLog(archive, logger);
+  closing.defer(() => samples.stop());
   const { client, connection, close } = await connectClient(deps);
   closing.defer(close);
   const native = await connectWorker(deps);
@@ -111,6 +114,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     ledger,
     temporal: client,
     archive,
+    samples,
     installation,
     authority,
     secrets: { hfToken: config.HF_TOKEN, imageLogin: config.LEASH_IMAGE_LOGIN },

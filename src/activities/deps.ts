@@ -8,6 +8,7 @@ import type { DestroyBoard } from './destroy-board.ts';
 import type { InstanceBoard } from './instance-board.ts';
 import type { LedgerCaller } from './ledger-caller.ts';
 import type { OfferBoard } from './offer-board.ts';
+import type { SampleLog } from './sample-log.ts';
 
 /** What activities are bound to: the outside world, once per worker process. */
 export type Deps = {
@@ -20,6 +21,7 @@ export type Deps = {
   readonly ledger: LedgerCaller;
   readonly temporal: Client;
   readonly archive: Archive;
+  readonly samples: Pick<SampleLog, 'note'>;
   readonly installation: Pick<Installation, 'owner' | 'instanceKey'>;
   /** Vouches for instances: makes their certificates, and says whom to trust at their addresses. */
   readonly authority: Pick<Authority, 'issue' | 'pinOf'>;

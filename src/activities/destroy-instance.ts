@@ -1,3 +1,4 @@
+import { log } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { InstanceFacts } from '../domain/attempt.ts';
 import { MarketError } from '../vast/client.ts';
@@ -13,11 +14,17 @@ export type DestroyAnswer = {
 
 const READING_MS = 3_000;
 
+export type DestroyOrder = {
+  readonly instanceId: number;
+  /** Set where no open session claims it: then it is kept in the archive that it was found. */
+  readonly orphan?: { readonly label: string; readonly why: string };
+};
+
 /**
  * Sends one DELETE. `accepted` promises nothing (`confirmGone` sees to it); a refusal is thrown, so that the
  * retry policy repeats it for ever.
  */
-export async function destroyInstance(deps: Deps, order: { instanceId: number }): Promise<DestroyAnswer> {
+export async function destroyInstance(deps: Deps, order: DestroyOrder): Promise<DestroyAnswer> {
   const lastSeen = await lastReading(deps, order.instanceId);
   const result = await deps.destroys.destroy(order.instanceId);
   if (result.kind === 'refused') {
@@ -26,7 +33,22 @@ export async function destroyInstance(deps: Deps, order: { instanceId: number })
       message: `Vast refuses to destroy ${order.instanceId}: ${result.message}`,
     });
   }
-  return { kind: result.kind, answeredAtMs: Date.now(), lastSeen };
+  const answeredAtMs = Date.now();
+  if (result.kind === 'accepted') await keepFound(deps, order, answeredAtMs);
+  return { kind: result.kind, answeredAtMs, lastSeen };
+}
+
+/** After the DELETE, and at best: an archive that is away keeps nothing from being destroyed. */
+async function keepFound(
+  { archive }: Deps,
+  { instanceId, orphan }: DestroyOrder,
+  atMs: number,
+): Promise<void> {
+  if (orphan === undefined) return;
+  const { label, why } = orphan;
+  await archive.writeOrphan({ instanceId, atMs, label, why }).catch((error: unknown) => {
+    log.warn('cannot keep in the archive that an orphan was found', { instanceId, why: String(error) });
+  });
 }
 
 /** The meter's last figures are worth a look, by list or else by id, and never worth a delay of the DELETE. */

@@ -1,9 +1,12 @@
 import { Context } from '@temporalio/activity';
 import type { InstanceFacts } from '../domain/attempt.ts';
 import { classifyInstanceState, type Failure, failureOf } from '../domain/failure.ts';
+import type { Instance } from '../domain/instance.ts';
+import { parseLabel } from '../domain/label.ts';
 import { trafficUsd } from '../domain/meter.ts';
 import { TEMPORAL_SILENCE_MS } from '../domain/policy.ts';
 import type { SupervisionBeat } from '../domain/session.ts';
+import { type MoneyAtStart, spentUsdAt } from '../domain/session-sample.ts';
 import { askModels, type ProbeOptions, readUsage } from '../vllm/probe.ts';
 import { type Usage, wasUsedSince } from '../vllm/usage.ts';
 import type { Deps } from './deps.ts';
@@ -39,6 +42,8 @@ export type SuperviseOrder = {
   readonly budgetMomentMs: number;
   readonly burnUsdPerHour: number;
   readonly seen: Pick<InstanceFacts, 'usdPerHour' | 'downloadMb' | 'uploadMb'>;
+  /** What samples count dollars from; absent in orders older than them, which leave none. */
+  readonly money?: MoneyAtStart;
 };
 
 /** Facts; the workflow decides what they mean. */
@@ -81,6 +86,10 @@ class Watch {
   #lastWhy: string | null = null;
   #facts: InstanceFacts | null = null;
   #meteredAtMs = 0;
+  /** Of this look alone. */
+  #isOk: boolean | null = null;
+  #isUsageFresh = false;
+  #instance: Instance | null = null;
 
   constructor(deps: Deps, order: SuperviseOrder) {
     this.#deps = deps;
@@ -99,10 +108,18 @@ class Watch {
     // Restarts of a worker restart every slice at once; a spread first look keeps them from asking in step.
     await rest(Math.random() * Math.min(1_000, this.#order.lookMs / 4));
     for (;;) {
-      const ended = (await this.#lookAtInstance()) ?? (await this.#lookAtModel()) ?? this.#lookAtClock();
+      const ended = await this.#look();
+      this.#leaveSample();
       if (ended !== null) return ended;
       await rest(Math.min(this.#order.lookMs, this.#nextMoment() - Date.now()));
     }
+  }
+
+  async #look(): Promise<SuperviseResult | null> {
+    this.#isOk = null;
+    this.#isUsageFresh = false;
+    this.#instance = null;
+    return (await this.#lookAtInstance()) ?? (await this.#lookAtModel()) ?? this.#lookAtClock();
   }
 
   /** The contract: is it still there, does it run, what does it cost. */
@@ -114,6 +131,7 @@ class Watch {
     const instance = snapshot.instances.find((row) => row.instanceId === this.#order.instanceId);
     if (instance === undefined)
       return (await this.#isLost()) ? this.#result('lost', this.#whyGone(failureOf('vanished'))) : null;
+    this.#instance = instance;
     this.#facts = factsOf(instance, snapshot.askedAtMs);
     const failure = classifyInstanceState(instance, snapshot.askedAtMs);
     if (failure !== null) return this.#confirmStopped();
@@ -162,17 +180,20 @@ class Watch {
       if (this.#usage !== null && wasUsedSince(this.#usage, usage, 0)) this.#lastUsedAtMs = Date.now();
       else if (usage.running > 0 || usage.waiting > 0) this.#lastUsedAtMs = Date.now();
       this.#usage = usage;
+      this.#isUsageFresh = true;
     }
     if (!this.#mayRenew()) return null;
     const answer = await askModels(this.#order.endpoint, this.#key, this.#probe);
     if (answer.kind === 'models' && answer.ids.includes(this.#order.model)) {
       this.#failures = 0;
+      this.#isOk = true;
       this.#lastOkAtMs = Date.now();
       this.#lastWhy = null;
       return null;
     }
     if (answer.kind === 'not-serving' && answer.isOurFault) return null;
     this.#failures += 1;
+    this.#isOk = false;
     this.#lastWhy = whyNot(answer, this.#order.model);
     if (this.#failures < FAILURES_TO_BREAK || !this.#order.breaksOnFailures) return null;
     const isUntrusted = answer.kind === 'not-serving' && answer.isUntrusted;
@@ -180,6 +201,30 @@ class Watch {
       'unhealthy',
       failureOf(isUntrusted ? 'wrong-certificate' : 'unhealthy', this.#lastWhy),
     );
+  }
+
+  #leaveSample(): void {
+    const { money, label, instanceId, seen } = this.#order;
+    const named = parseLabel(label);
+    if (money === undefined || named === null) return;
+    const atMs = Date.now();
+    const usage = this.#isUsageFresh ? this.#usage : null;
+    this.#deps.samples.note({
+      session: named.session,
+      run: named.run,
+      instanceId,
+      atMs,
+      isOk: this.#isOk,
+      spentUsd: spentUsdAt(money, this.#facts, atMs),
+      usdPerHour: this.#facts?.usdPerHour ?? seen.usdPerHour ?? 0,
+      requestsTotal: usage?.requestsFinished ?? null,
+      running: usage?.running ?? null,
+      waiting: usage?.waiting ?? null,
+      promptTokensTotal: usage?.promptTokens ?? null,
+      generationTokensTotal: usage?.generationTokens ?? null,
+      gpuUtilPercent: this.#instance?.gpuUtilPercent ?? null,
+      gpuTempC: this.#instance?.gpuTempC ?? null,
+    });
   }
 
   #lookAtClock(): SuperviseResult | null {

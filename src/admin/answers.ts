@@ -254,10 +254,13 @@ export const readinessAnswer = z.object({
   details: z.array(z.string()),
 });
 
+export * from './guarantees-answers.ts';
 export * from './key-answers.ts';
 export * from './machine-answers.ts';
 export * from './plan-answers.ts';
 export * from './provider-answers.ts';
+export * from './samples-answers.ts';
+export * from './settings-answers.ts';
 export * from './sign-in-answers.ts';
 
 export type AttemptAnswer = z.output<typeof attemptAnswer>;

@@ -8,6 +8,7 @@ import type { Metering } from '../gateway/metering.ts';
 import { type Admit, type JudgeToken, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import { costsRoutes } from './costs.ts';
+import { guaranteesRoutes } from './guarantees.ts';
 import { hoursRoutes } from './hours.ts';
 import { keysRoutes } from './keys.ts';
 import { logsRoutes } from './logs.ts';
@@ -20,7 +21,9 @@ import { probeRoutes } from './probes.ts';
 import { answerError, answerNotFound } from './problems.ts';
 import { type ProviderDesk, providersRoutes } from './providers.ts';
 import { reapRoutes } from './reap.ts';
+import { samplesRoutes } from './samples.ts';
 import { sessionsRoutes } from './sessions.ts';
+import { settingsRoutes } from './settings.ts';
 import { signInRoutes } from './sign-in.ts';
 import type { SignIns } from './sign-in-cookie.ts';
 import { timelineRoutes } from './timeline.ts';
@@ -33,6 +36,8 @@ export type AdminDeps = {
   readonly admit: Admit;
   readonly judgeToken: JudgeToken;
   readonly signIns: SignIns;
+  /** What no answer may say. */
+  readonly secrets: readonly string[];
   readonly metrics: Metrics;
   readonly keys: KeyBook;
   readonly metering: Pick<Metering, 'usage'>;
@@ -79,9 +84,12 @@ const adminRoutes =
     await app.register(machinesRoutes(deps));
     await app.register(providersRoutes(deps));
     await app.register(timelineRoutes(deps));
+    await app.register(samplesRoutes(deps));
     await app.register(logsRoutes(deps));
     await app.register(newsRoutes(deps));
     await app.register(hoursRoutes(deps));
+    await app.register(settingsRoutes(deps));
+    await app.register(guaranteesRoutes(deps));
     await app.register(reapRoutes(deps));
   };
 

@@ -215,11 +215,11 @@ function toCountries(codes: readonly string[]): string[] {
   return [...new Set(codes.map((code) => code.toUpperCase()))];
 }
 
-function dollars(usd: number): number {
+export function dollars(usd: number): number {
   return Math.round(usd * 1e6) / 1e6;
 }
 
-function seconds(ms: number): number {
+export function seconds(ms: number): number {
   return Math.round(ms) / 1_000;
 }
 
@@ -227,10 +227,10 @@ function maybeSeconds(ms: number | undefined): number | null {
   return ms === undefined ? null : seconds(ms);
 }
 
-function instant(ms: number): string {
+export function instant(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function time(ms: number | null): string | null {
+export function time(ms: number | null): string | null {
   return ms === null ? null : instant(ms);
 }

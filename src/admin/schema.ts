@@ -221,6 +221,16 @@ export const newsQuery = z.strictObject({
     .describe('true: besides, `session` with a whole status of each open session, now and when it changes'),
 });
 
+const MOMENT = 'a moment such as 2026-03-31T12:00:00Z';
+export const samplesQuery = z.strictObject({
+  since: z.iso.datetime({ offset: true, error: MOMENT }).optional().describe('Only later ones'),
+  limit: z
+    .string()
+    .regex(/^([1-9][0-9]{0,2}|1[0-4][0-9]{2}|1500)$/, 'a whole number from 1 to 1500')
+    .default('1500')
+    .describe('Most items of the answer; more are thinned evenly'),
+});
+
 export const logsQuery = z.strictObject({
   tail: z
     .string()

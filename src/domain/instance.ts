@@ -35,6 +35,9 @@ export type Instance = {
   readonly uploadBilledMb: number | null;
   readonly isBid: boolean;
   readonly diskGb: number | null;
+  /** Of its GPUs, as its host reports them. */
+  readonly gpuUtilPercent: number | null;
+  readonly gpuTempC: number | null;
 };
 
 /** Every label it carries: the visible one and the one in its environment, which differ once somebody changed the first. */

@@ -158,3 +158,11 @@ export function withinCeiling(verdicts: readonly ReaperVerdict[], unknownMax: nu
     };
   });
 }
+
+/** An instance of ours that was destroyed, or is to be, because no open session claims it. */
+export type FoundOrphan = {
+  readonly instanceId: number;
+  readonly atMs: number;
+  readonly label: string;
+  readonly why: string;
+};

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import { policyOf } from '../domain/policy.ts';
-import { withDeadline } from '../temporal/connection.ts';
 import { REAP_SCHEDULE_ID } from '../workflows/ids.ts';
 import type { ReapInput, ReapReport } from '../workflows/reap-orphans.ts';
 import { askByWorkflow } from './asking.ts';
-import { CALL_MS, type Context } from './context.ts';
+import type { Context } from './context.ts';
+import { readScheduled } from './scheduled-runs.ts';
 
 export type ReapOrder = {
   readonly dryRun: boolean;
@@ -48,29 +47,8 @@ export type LastReap = {
 
 /** The newest finished run of the schedule; null before the first. */
 export async function readLastReap(context: Context): Promise<LastReap | null> {
-  const last = await lastRun(context);
+  const last = (await readScheduled<ReapReport>(context, REAP_SCHEDULE_ID))?.last ?? null;
   if (last === null) return null;
   const { found = 0, destroyed = [], left = [] } = last.report;
   return { atMs: last.atMs, found, destroyed: destroyed.length, left: left.length };
-}
-
-async function lastRun({
-  client,
-}: Context): Promise<{ readonly atMs: number; readonly report: Partial<ReapReport> } | null> {
-  try {
-    return await withDeadline(client, CALL_MS, async () => {
-      const { info } = await client.schedule.getHandle(REAP_SCHEDULE_ID).describe();
-      for (const { action, takenAt } of info.recentActions.toReversed()) {
-        const { workflowId, firstExecutionRunId } = action.workflow;
-        const handle = client.workflow.getHandle(workflowId, firstExecutionRunId);
-        if ((await handle.describe()).status.name !== 'COMPLETED') continue;
-        return { atMs: takenAt.getTime(), report: (await handle.result()) as Partial<ReapReport> };
-      }
-      return null;
-    });
-  } catch (error) {
-    // No worker has made the schedule yet, or a run of it is older than what Temporal keeps.
-    if (error instanceof ScheduleNotFoundError || error instanceof WorkflowNotFoundError) return null;
-    throw error;
-  }
 }

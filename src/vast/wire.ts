@@ -47,6 +47,8 @@ export function toInstance(row: unknown, { apiUrl }: { apiUrl: string }): Instan
     uploadBilledMb: wire.inet_up_billed,
     isBid: wire.is_bid ?? false,
     diskGb: wire.disk_space,
+    gpuUtilPercent: wire.gpu_util,
+    gpuTempC: wire.gpu_temp,
   };
 }
 
@@ -78,6 +80,8 @@ const InstanceRow = z.object({
   inet_up_billed: number,
   is_bid: flag,
   disk_space: number,
+  gpu_util: number,
+  gpu_temp: number,
 });
 
 /** A list of `[name, value]` pairs; an object in older answers. */

@@ -37,6 +37,7 @@ export async function auditBudget(input: AuditInput): Promise<AuditReport> {
     log.warn('destroying an instance that is charged for and nobody wants', { instanceId, label, why });
     const { kind } = await destroy({ summary: `destroy ${instanceId}: ${why}` }).destroyInstance({
       instanceId,
+      orphan: { label, why },
     });
     answers.push({ instanceId, label, why, kind });
   }

@@ -66,13 +66,13 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
     });
     verdicts = judgeOurs(input, survey, sessions);
     if (!isDryRun) {
-      await destroyOrphans(verdicts);
+      await destroyOrphans(verdicts, { isOurs: true });
       await restoreLabels(verdicts);
       await settleEnded(input, survey, sessions, settlesLate);
     }
   } else {
     verdicts = judgeLeftBehind(survey.ours, { owner: otherOwner, nowMs: Date.now() });
-    if (!isDryRun) await destroyOrphans(verdicts);
+    if (!isDryRun) await destroyOrphans(verdicts, { isOurs: false });
   }
   if (input.asked !== undefined && !isDryRun) verdicts = await withSeenGone(input, verdicts);
   const idle = settlesLate ? [...survey.stopped, ...(await idleVolumes())] : [];
@@ -123,13 +123,19 @@ function judgeOurs(
 }
 
 /** Sent together: the queue of destroys paces them. Each is seen gone by the next run, which finds it again if not. */
-async function destroyOrphans(verdicts: readonly ReaperVerdict[]): Promise<void> {
+async function destroyOrphans(
+  verdicts: readonly ReaperVerdict[],
+  { isOurs }: { readonly isOurs: boolean },
+): Promise<void> {
   const doomed = verdicts.filter(({ action }) => action === 'destroy');
   for (const { instanceId, label, why } of doomed)
     log.warn('destroying an orphan', { instanceId, label, why });
   await Promise.all(
-    doomed.map(({ instanceId, why }) =>
-      destroy({ summary: `destroy orphan ${instanceId}: ${why}` }).destroyInstance({ instanceId }),
+    doomed.map(({ instanceId, label, why }) =>
+      destroy({ summary: `destroy orphan ${instanceId}: ${why}` }).destroyInstance({
+        instanceId,
+        ...(isOurs && { orphan: { label, why } }),
+      }),
     ),
   );
 }

@@ -1,6 +1,6 @@
 import { CancellationScope, condition, workflowInfo } from '@temporalio/workflow';
 import type { SuperviseResult } from '../activities/supervise-instance.ts';
-import type { Attempt } from '../domain/attempt.ts';
+import { type Attempt, attemptSpent } from '../domain/attempt.ts';
 import { budgetMoment } from '../domain/budget.ts';
 import { failureOf } from '../domain/failure.ts';
 import { TEMPORAL_SILENCE_MS } from '../domain/policy.ts';
@@ -80,6 +80,10 @@ function superviseSlice(rental: Rental, serving: Attempt): Promise<SuperviseResu
       usdPerHour: serving.meter.gpuUsdPerHour + serving.meter.storageUsdPerHour,
       downloadMb: serving.meter.downloadMb,
       uploadMb: serving.meter.uploadMb,
+    },
+    money: {
+      meter: serving.meter,
+      otherUsd: spending.spentUsd - attemptSpent(serving, nowMs).total,
     },
   });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Archive, openArchive } from '../../src/archive/archive.ts';
+import type { SessionSample } from '../../src/domain/session-sample.ts';
 import { findPostgres, type Postgres, startPostgres } from '../support/postgres.ts';
 import { anInstance, aReceipt, aUsd, labelOf, OWNER } from '../support/receipts.ts';
 
@@ -127,6 +128,66 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('the archive in %s', (kind) => 
     expect(await archive.findReceipt({ session: 'theirs' })).toBeNull();
   });
 
+  it('keeps samples of a run, oldest first, each look once, and no other owner’s', async () => {
+    const place = freshPlace(kind);
+    const archive = open(place);
+    const stranger = open({ ...place, owner: 'strangerxx' });
+    const [first, second] = [
+      aSample(1_000),
+      aSample(2_000, { isOk: null, requestsTotal: null, gpuTempC: null }),
+    ];
+    await archive.writeSamples([second, first]);
+    await archive.writeSamples([{ ...first, spentUsd: 9 }]);
+    await archive.writeSamples([]);
+    await archive.writeSamples([aSample(5_000, { run: 'runrunrun2' }), aSample(9_000, { session: 'other' })]);
+    await stranger.writeSamples([aSample(3_000)]);
+    const all = { session: 'default', run: 'runrunrun1', sinceMs: 0, limit: 100 };
+    expect(await archive.samples(all)).toEqual([first, second]);
+    expect(await archive.samples({ ...all, sinceMs: 1_000 })).toEqual([second]);
+    expect(await archive.sampledRun('default')).toBe('runrunrun2');
+    expect(await archive.sampledRun('unheard-of')).toBeNull();
+  });
+
+  it('thins samples evenly where there are more than asked for, and keeps the newest', async () => {
+    const archive = open(freshPlace(kind));
+    await archive.writeSamples(Array.from({ length: 1_000 }, (_, at) => aSample(at)));
+    const order = { session: 'default', run: 'runrunrun1', sinceMs: -1 };
+    const hundred = (await archive.samples({ ...order, limit: 100 })).map(({ atMs }) => atMs);
+    expect(hundred).toEqual(Array.from({ length: 100 }, (_, at) => 9 + at * 10));
+    expect(await archive.samples({ ...order, limit: 999 })).toHaveLength(500);
+    expect(await archive.samples({ ...order, limit: 1_000 })).toHaveLength(1_000);
+  });
+
+  it('deletes old samples, the oldest first and so many at once', async () => {
+    const archive = open(freshPlace(kind));
+    await archive.writeSamples(Array.from({ length: 5_100 }, (_, at) => aSample(at)));
+    const order = { session: 'default', run: 'runrunrun1', sinceMs: -1, limit: 10_000 };
+    await archive.pruneSamples({ beforeMs: 5_050 });
+    expect((await archive.samples(order)).map(({ atMs }) => atMs)[0]).toBe(5_000);
+    await archive.pruneSamples({ beforeMs: 5_050 });
+    expect((await archive.samples(order)).map(({ atMs }) => atMs)[0]).toBe(5_050);
+    await archive.pruneSamples({ beforeMs: 5_050 });
+    expect(await archive.samples(order)).toHaveLength(50);
+  });
+
+  it('keeps each orphan once, newest first, counts them all, and none of another owner', async () => {
+    const place = freshPlace(kind);
+    const archive = open(place);
+    expect(await archive.orphans()).toEqual({ found: 0, newest: [] });
+    const orphans = Array.from({ length: 105 }, (_, at) => ({
+      instanceId: at + 1,
+      atMs: 1_000 + at,
+      label: `label ${at}`,
+      why: 'its session is closed',
+    }));
+    for (const orphan of orphans) await archive.writeOrphan(orphan);
+    await archive.writeOrphan({ instanceId: 1, atMs: 9_999, label: 'again', why: 'again' });
+    await open({ ...place, owner: 'strangerxx' }).writeOrphan({ instanceId: 1, atMs: 1, label: '', why: '' });
+    const { found, newest } = await archive.orphans();
+    expect(found).toBe(105);
+    expect(newest).toEqual(orphans.toReversed().slice(0, 100));
+  });
+
   it('keeps what happened on machines once, newest first, and no other owner’s', async () => {
     const place = freshPlace(kind);
     const archive = open(place);
@@ -190,3 +251,23 @@ test.skipIf(POSTGRES_BIN === null)(
   },
   60_000,
 );
+
+function aSample(atMs: number, set: Partial<SessionSample> = {}): SessionSample {
+  return {
+    session: 'default',
+    run: 'runrunrun1',
+    instanceId: 501,
+    atMs,
+    isOk: true,
+    spentUsd: 0.25,
+    usdPerHour: 0.42,
+    requestsTotal: 7,
+    running: 1,
+    waiting: 0,
+    promptTokensTotal: 3_000_000_000,
+    generationTokensTotal: 900,
+    gpuUtilPercent: 87.5,
+    gpuTempC: 61,
+    ...set,
+  };
+}

@@ -108,6 +108,8 @@ export function anInstance(set: Partial<Instance> = {}): Instance {
     uploadBilledMb: 0,
     isBid: false,
     diskGb: 50,
+    gpuUtilPercent: 87,
+    gpuTempC: 61,
     ...set,
   };
 }

@@ -35,6 +35,8 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     listen: (listener, lastId) => script.listen?.(listener, lastId) ?? (() => undefined),
     timeline: (order) =>
       script.timeline?.(order) ?? Promise.reject(new Error('The test did not script timeline')),
+    guarantees: () => script.guarantees?.() ?? unscripted(),
+    samples: (order) => script.samples?.(order) ?? unscripted(),
     hours: script.hours ?? { add: unscripted, list: unscripted, remove: unscripted },
     machines: script.machines ?? { list: unscripted, forget: unscripted },
     lastReap: () => script.lastReap?.() ?? Promise.resolve(null),

@@ -113,6 +113,8 @@ export function aWireInstance(row: Record<string, unknown> = {}): Record<string,
     inet_up_billed: null,
     is_bid: false,
     disk_space: 40,
+    gpu_util: 96.5,
+    gpu_temp: 71,
     ...row,
   };
 }

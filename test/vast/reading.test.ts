@@ -169,6 +169,8 @@ test('an instance is read in our units, and nothing secret comes with it', async
       uploadBilledMb: null,
       isBid: false,
       diskGb: 40,
+      gpuUtilPercent: 96.5,
+      gpuTempC: 71,
     },
   ]);
   expect(JSON.stringify(instances)).not.toContain('verysecret');
