@@ -186,6 +186,10 @@ const settings = {
     .describe('Port of the simulated market that `npm start` brings up'),
   LEASH_TEMPORAL_PORT: port.default(7233).describe('Port of the Temporal server that `npm start` brings up'),
   LEASH_TEMPORAL_UI_PORT: port.default(8233).describe('Port of its Web UI'),
+  LEASH_TEMPORAL_UI_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Temporal's Web UI, which the dashboard links to; that of `npm start` is known without it"),
   LEASH_DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { type Config, isLoopback } from '../config.ts';
+import { type Config, isLoopback, namespaceOf } from '../config.ts';
 import { Problem } from '../domain/problem.ts';
 import { type SignInAnswer, signInAnswer } from './answers.ts';
 import { type JudgeToken, refusalOf } from './auth.ts';
@@ -11,7 +11,7 @@ import { signInBody } from './schema.ts';
 import { forgetting, type SignIn, type SignIns } from './sign-in-cookie.ts';
 
 type Deps = {
-  readonly config: Pick<Config, 'VASTAI_API_URL'>;
+  readonly config: Pick<Config, 'VASTAI_API_URL' | 'LEASH_TEMPORAL_UI_URL' | 'TEMPORAL_NAMESPACE'>;
   readonly judgeToken: JudgeToken;
   readonly signIns: SignIns;
 };
@@ -27,6 +27,7 @@ export const signInRoutes =
       expires_at: new Date(expiresAtMs).toISOString(),
       market: marketOf(config),
       version: VERSION,
+      temporal_ui_url: temporalUiUrl(config),
     });
     app.addHook('onRequest', async (_request, reply) => {
       reply.header('cache-control', 'no-store');
@@ -52,6 +53,11 @@ export const signInRoutes =
       reply.header('set-cookie', forgetting(request.raw)).code(204).send(),
     );
   };
+
+function temporalUiUrl(config: Deps['config']): string | null {
+  const base = config.LEASH_TEMPORAL_UI_URL;
+  return base === undefined ? null : `${base.replace(/\/+$/, '')}/namespaces/${namespaceOf(config)}`;
+}
 
 function marketOf({ VASTAI_API_URL: url }: Pick<Config, 'VASTAI_API_URL'>): string {
   if (isLoopback(url)) return 'simulated';

@@ -89,10 +89,11 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
     startMarket(composition, settled, parts),
     startTemporal(composition, settled, parts),
   );
-  const config =
-    market.kind === 'real'
-      ? settled.config
-      : { ...settled.config, VASTAI_API_URL: market.url, VASTAI_API_KEY: market.key };
+  const config: Config = {
+    ...settled.config,
+    ...(market.kind === 'simulated' && { VASTAI_API_URL: market.url, VASTAI_API_KEY: market.key }),
+    ...(temporal.uiUrl !== null && { LEASH_TEMPORAL_UI_URL: temporal.uiUrl }),
+  };
   const given = { config, installation, address: temporal.address, namespace: temporal.namespace, logger };
 
   onStarting?.(['worker']);
