@@ -220,9 +220,7 @@ const settings = {
   LEASH_TEMPORAL_UI_URL: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe(
-      "The namespace in Temporal's Web UI (`http://host:8233/namespaces/leash`), for the dashboard's links; `npm start` knows its own",
-    ),
+    .describe("Temporal's Web UI, which the dashboard links to; that of `npm start` is known without it"),
   LEASH_DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()

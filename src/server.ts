@@ -54,8 +54,6 @@ export type HttpServerDeps = {
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
   readonly deadlines?: Partial<Deadlines>;
-  /** The namespace in Temporal's Web UI, where sessions are seen; left out: LEASH_TEMPORAL_UI_URL. */
-  readonly temporalUiUrl?: string | null;
   readonly tracing?: Tracing | null;
   /** Where keys lie that settings name; left out: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -147,10 +145,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const judgeToken = await countingJudge(app, { token: adminToken, viewerToken: config.VIEWER_TOKEN });
   const admit = makeAdmit(judgeToken, signIns);
   const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book };
-  const temporalUiUrl = deps.temporalUiUrl ?? config.LEASH_TEMPORAL_UI_URL ?? null;
-  await app.register(
-    adminApp({ ...shared, admit, judgeToken, signIns, temporalUiUrl, secrets: [adminToken] }),
-  );
+  await app.register(adminApp({ ...shared, admit, judgeToken, signIns, secrets: [adminToken] }));
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   await serveDashboard(app, deps.dashboardDir ?? DASHBOARD_DIR);
   return app;

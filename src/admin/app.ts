@@ -43,7 +43,6 @@ export type AdminDeps = {
   readonly keys: KeyBook;
   readonly metering: Pick<Metering, 'usage'>;
   readonly gateway: ProviderDesk;
-  readonly temporalUiUrl: string | null;
 };
 
 const BODY_BYTES_MAX = 256 * 1_024;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { type Config, isLoopback } from '../config.ts';
+import { type Config, isLoopback, namespaceOf } from '../config.ts';
 import { Problem } from '../domain/problem.ts';
 import { type SignInAnswer, signInAnswer } from './answers.ts';
 import { type JudgeToken, refusalOf } from './auth.ts';
@@ -11,25 +11,23 @@ import { signInBody } from './schema.ts';
 import { forgetting, type SignIn, type SignIns } from './sign-in-cookie.ts';
 
 type Deps = {
-  readonly config: Pick<Config, 'VASTAI_API_URL'>;
+  readonly config: Pick<Config, 'VASTAI_API_URL' | 'LEASH_TEMPORAL_UI_URL' | 'TEMPORAL_NAMESPACE'>;
   readonly judgeToken: JudgeToken;
   readonly signIns: SignIns;
-  /** The namespace in Temporal's Web UI, where sessions are seen; null: not known. */
-  readonly temporalUiUrl: string | null;
 };
 
 const BODY_BYTES_MAX = 4 * 1_024;
 
 /** `/api/session`: a cookie for a token, so that no script of a page ever keeps the token. */
 export const signInRoutes =
-  ({ config, judgeToken, signIns, temporalUiUrl }: Deps): FastifyPluginAsync =>
+  ({ config, judgeToken, signIns }: Deps): FastifyPluginAsync =>
   async (app) => {
     const present = ({ role, expiresAtMs }: SignIn): SignInAnswer => ({
       role,
       expires_at: new Date(expiresAtMs).toISOString(),
       market: marketOf(config),
-      temporal_ui_url: temporalUiUrl,
       version: VERSION,
+      temporal_ui_url: temporalUiUrl(config),
     });
     app.addHook('onRequest', async (_request, reply) => {
       reply.header('cache-control', 'no-store');
@@ -55,6 +53,11 @@ export const signInRoutes =
       reply.header('set-cookie', forgetting(request.raw)).code(204).send(),
     );
   };
+
+function temporalUiUrl(config: Deps['config']): string | null {
+  const base = config.LEASH_TEMPORAL_UI_URL;
+  return base === undefined ? null : `${base.replace(/\/+$/, '')}/namespaces/${namespaceOf(config)}`;
+}
 
 function marketOf({ VASTAI_API_URL: url }: Pick<Config, 'VASTAI_API_URL'>): string {
   if (isLoopback(url)) return 'simulated';

@@ -90,10 +90,11 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
     startMarket(composition, settled, parts),
     startTemporal(composition, settled, parts),
   );
-  const config =
-    market.kind === 'real'
-      ? settled.config
-      : { ...settled.config, VASTAI_API_URL: market.url, VASTAI_API_KEY: market.key };
+  const config: Config = {
+    ...settled.config,
+    ...(market.kind === 'simulated' && { VASTAI_API_URL: market.url, VASTAI_API_KEY: market.key }),
+    ...(temporal.uiUrl !== null && { LEASH_TEMPORAL_UI_URL: temporal.uiUrl }),
+  };
   const tracing = await startTracing(config, logger, parts);
   const given = {
     config,
@@ -112,11 +113,7 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
 
   onStarting?.(['HTTP server']);
   const apiUrl = await startServer(
-    {
-      ...{ config, installation, sessions, logger, tracing },
-      workerMetrics: () => worker.metrics.text(),
-      temporalUiUrl: uiUrlOf(temporal),
-    },
+    { config, installation, sessions, logger, tracing, workerMetrics: () => worker.metrics.text() },
     parts,
   );
   return {
@@ -129,10 +126,6 @@ async function startAll(composition: Composition, settled: Settled, parts: Parts
     died: parts.died,
     stop: () => parts.stop(),
   };
-}
-
-function uiUrlOf({ uiUrl, namespace }: Running['temporal']): string | null {
-  return uiUrl === null ? null : `${uiUrl}/namespaces/${namespace}`;
 }
 
 async function startMarket(

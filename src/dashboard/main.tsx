@@ -5,6 +5,7 @@ import './theme.css';
 import './base.css';
 import './components/components.css';
 import './components/session.css';
+import './pages/launch/launch.css';
 
 const root = document.getElementById('app');
 if (root !== null) render(<App />, root);

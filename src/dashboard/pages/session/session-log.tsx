@@ -62,7 +62,7 @@ export function SessionLog({ status }: { status: StatusAnswer }) {
 }
 
 function Lines({ lines, isFollowed }: { lines: readonly string[]; isFollowed: boolean }) {
-  const place = useRef<HTMLPreElement>(null);
+  const place = useRef<HTMLElement>(null);
   const newest = lines.at(-1);
   useEffect(() => {
     const element = place.current;
@@ -71,9 +71,9 @@ function Lines({ lines, isFollowed }: { lines: readonly string[]; isFollowed: bo
   if (lines.length === 0) return <Empty title="No line is like that." />;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by the keyboard or not at all
-    <pre ref={place} class="log scroller" tabIndex={0}>
-      {lines.join('\n')}
-    </pre>
+    <section ref={place} class="log scroller" tabIndex={0} aria-label="Log lines, newest last">
+      <pre>{lines.join('\n')}</pre>
+    </section>
   );
 }
 
