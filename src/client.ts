@@ -117,6 +117,9 @@ export type SessionSummary = {
   readonly startedAtMs: number;
   readonly endedAtMs: number | null;
   readonly run: string | null;
+  /** As its memo has them; null where it has none. */
+  readonly model?: string | null;
+  readonly budgetUsd?: number | null;
 };
 
 export type SessionsDeps = {

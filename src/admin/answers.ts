@@ -33,6 +33,17 @@ export const attemptAnswer = z.object({
     .nullable(),
   instance_id: z.number().nullable(),
   usd,
+  created_at: maybeTime
+    .default(null)
+    .describe('When the contract began; null until then, and in older records'),
+  running_at: maybeTime.default(null),
+  ready_at: maybeTime.default(null),
+  expected_running_seconds: z
+    .number()
+    .nullable()
+    .default(null)
+    .describe('From `started_at`, as computed from bytes and bandwidth'),
+  expected_ready_seconds: z.number().nullable().default(null),
 });
 
 export const receiptAnswer = z.object({
@@ -108,6 +119,9 @@ export const sessionSummaryAnswer = z.object({
   gpu: z.string().nullable(),
   instance_id: z.number().nullable(),
   usd_per_hour: usd.nullable(),
+  model: z.string().nullable().default(null),
+  budget_usd: usd.nullable().default(null),
+  spent_usd: usd.nullable().default(null).describe('Null in lists; a status knows it'),
   started_at: time,
   ended_at: maybeTime,
 });

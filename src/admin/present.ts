@@ -129,6 +129,11 @@ export function presentAttempt(attempt: AttemptView): AttemptAnswer {
     failure: attempt.failure === null ? null : { ...attempt.failure },
     instance_id: attempt.instanceId,
     usd: dollars(attempt.usd),
+    created_at: time(attempt.createdAtMs ?? null),
+    running_at: time(attempt.runningAtMs ?? null),
+    ready_at: time(attempt.readyAtMs ?? null),
+    expected_running_seconds: maybeSeconds(attempt.runningMsExpected),
+    expected_ready_seconds: maybeSeconds(attempt.readyMsExpected),
   };
 }
 
@@ -142,6 +147,9 @@ export function presentSummary(summary: SessionSummary): SessionSummaryAnswer {
     gpu: summary.gpu,
     instance_id: summary.instanceId === null ? null : Number(summary.instanceId),
     usd_per_hour: summary.usdPerHour === null ? null : dollars(summary.usdPerHour),
+    model: summary.model ?? null,
+    budget_usd: summary.budgetUsd ?? null,
+    spent_usd: null,
     started_at: instant(summary.startedAtMs),
     ended_at: time(summary.endedAtMs),
   };
@@ -213,6 +221,10 @@ function dollars(usd: number): number {
 
 function seconds(ms: number): number {
   return Math.round(ms) / 1_000;
+}
+
+function maybeSeconds(ms: number | undefined): number | null {
+  return ms === undefined ? null : seconds(ms);
 }
 
 function instant(ms: number): string {

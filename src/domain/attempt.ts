@@ -188,6 +188,11 @@ export function attemptView(attempt: Attempt, nowMs: number): AttemptView {
     failure: attempt.failure,
     instanceId: attempt.instanceIds[0] ?? null,
     usd: costAt(attempt.meter, nowMs).total,
+    createdAtMs: attempt.meter.createdAtMs,
+    runningAtMs: attempt.meter.runningAtMs,
+    readyAtMs: attempt.readyAtMs ?? null,
+    runningMsExpected: attempt.choice.pullMsExpected,
+    readyMsExpected: attempt.choice.bootMsExpected,
   };
 }
 

@@ -89,6 +89,13 @@ export type AttemptView = {
   readonly instanceId: number | null;
   /** Dollars so far, by our meter. */
   readonly usd: number;
+  /** When it was there, ran and was READY; null until it is so. These and what follows are absent in older records. */
+  readonly createdAtMs?: number | null;
+  readonly runningAtMs?: number | null;
+  readonly readyAtMs?: number | null;
+  /** From its start until it runs and until it is READY, as computed from bytes and bandwidth. */
+  readonly runningMsExpected?: number;
+  readonly readyMsExpected?: number;
 };
 
 export type Usd = {

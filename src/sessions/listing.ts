@@ -40,7 +40,8 @@ type Listed = NonNullable<
 
 function summaryOf(session: string, listed: Listed): SessionSummary {
   const attribute = (name: string): unknown => decoded(listed.searchAttributes?.indexedFields?.[name]?.data);
-  const run = decoded(listed.memo?.fields?.run?.data);
+  const noted = (name: string): unknown => decoded(listed.memo?.fields?.[name]?.data);
+  const [run, model, request] = [noted('run'), noted('model'), noted('request')];
   const endedAtMs = millis(listed.closeTime);
   const wasEndedFromOutside = endedAtMs !== null && listed.status !== COMPLETED;
   return {
@@ -55,7 +56,15 @@ function summaryOf(session: string, listed: Listed): SessionSummary {
     startedAtMs: millis(listed.startTime) ?? 0,
     endedAtMs,
     run: typeof run === 'string' ? run : null,
+    model: typeof model === 'string' ? model : null,
+    budgetUsd: budgetIn(request),
   };
+}
+
+function budgetIn(request: unknown): number | null {
+  const budgetUsd: unknown =
+    typeof request === 'object' && request !== null ? Reflect.get(request, 'budgetUsd') : null;
+  return typeof budgetUsd === 'number' ? budgetUsd : null;
 }
 
 /** A payload's JSON; search attributes may come as lists of one. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { statusAnswer } from '../../src/admin/answers.ts';
-import { presentBudget, presentStatus, toSessionRequest } from '../../src/admin/present.ts';
+import { presentAttempt, presentBudget, presentStatus, toSessionRequest } from '../../src/admin/present.ts';
 import { launchBody } from '../../src/admin/schema.ts';
 import { parseConfig } from '../../src/config.ts';
 import { type AttemptView, idleView, type Receipt, type SessionView } from '../../src/domain/session.ts';
@@ -186,6 +186,25 @@ test('a session reads on the wire in ISO times, dollars of six decimals and unit
         },
       ],
     },
+  });
+});
+
+test('an attempt shows its times beside the expected ones, and null where an older record has none', () => {
+  const timed: AttemptView = {
+    ...attempt,
+    ...{ createdAtMs: AT, runningAtMs: AT + 1_500, readyAtMs: null },
+    ...{ runningMsExpected: 61_500, readyMsExpected: 95_000 },
+  };
+  expect(presentAttempt(timed)).toMatchObject({
+    created_at: '2026-01-31T23:59:58.500Z',
+    running_at: '2026-02-01T00:00:00.000Z',
+    ready_at: null,
+    expected_running_seconds: 61.5,
+    expected_ready_seconds: 95,
+  });
+  expect(presentAttempt(attempt)).toMatchObject({
+    ...{ created_at: null, running_at: null, ready_at: null },
+    ...{ expected_running_seconds: null, expected_ready_seconds: null },
   });
 });
 

@@ -28,6 +28,11 @@ export function anAttempt(set: Partial<AttemptAnswer> = {}): AttemptAnswer {
     failure: null,
     instance_id: null,
     usd: 0,
+    created_at: null,
+    running_at: null,
+    ready_at: null,
+    expected_running_seconds: null,
+    expected_ready_seconds: null,
     ...set,
   };
 }

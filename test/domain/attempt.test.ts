@@ -160,6 +160,18 @@ describe('as people see it', () => {
     expect(gpuText(aChoice({ gpuCount: 2 }))).toBe('2× RTX 4090');
   });
 
+  test('an attempt shows when it was there, ran and was READY, and what that was expected to take', () => {
+    const choice = aChoice({ pullMsExpected: 60_000, bootMsExpected: 90_000 });
+    expect(attemptView(anAttempt({ choice }), HOUR_MS)).toMatchObject({
+      ...{ createdAtMs: null, runningAtMs: null, readyAtMs: null },
+      ...{ runningMsExpected: 60_000, readyMsExpected: 90_000 },
+    });
+    const meter = aMeter({ createdAtMs: 1_000, runningAtMs: 2_000 });
+    expect(attemptView(anAttempt({ meter, readyAtMs: 3_000 }), HOUR_MS)).toMatchObject({
+      ...{ createdAtMs: 1_000, runningAtMs: 2_000, readyAtMs: 3_000 },
+    });
+  });
+
   test('a receipt shows the looks that proved it gone, the last of them', () => {
     const seenAbsent = [1, 2, 3].flatMap((atMs) => [
       { atMs, by: 'id' as const },

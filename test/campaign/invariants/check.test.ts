@@ -23,6 +23,8 @@ const anAttempt = {
   failure: null,
   instance_id: 501,
   usd: 0.31,
+  ...{ created_at: null, running_at: null, ready_at: null },
+  ...{ expected_running_seconds: null, expected_ready_seconds: null },
 } as const;
 const ALIVE = {
   destroy_requested_at: null,
