@@ -1,15 +1,16 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
 import type { LaunchAnswer, StatusAnswer } from '../admin/answers.ts';
 import { type Call, callOf, lookNow, printJson, printLines } from './call-options.ts';
+import { colours } from './colours.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { type Following, follow, onInterrupt, untilUsable } from './follow.ts';
 import type { AdminApi, Answer } from './http.ts';
+import { facts } from './layout.ts';
 import { openLiveLine } from './live-line.ts';
 import { addOrderOptions, type OrderOptions, orderOf } from './order-options.ts';
 import { failureText } from './progress.ts';
 import { receiptText } from './receipt-text.ts';
-import { clock, duration, facts, moment, usd } from './text.ts';
+import { clock, duration, moment, usd } from './text.ts';
 
 type LaunchOptions = OrderOptions & { wait: boolean };
 
@@ -78,7 +79,7 @@ function following(launched: Answer<LaunchAnswer>, line: Following['line'], sign
 }
 
 function openingLine(launched: LaunchAnswer): string {
-  const name = pc.bold(launched.session);
+  const name = colours.bold(launched.session);
   const what = `${launched.model ?? 'the default model'}, at most ${usd(launched.budget.limit_usd)}`;
   return launched.created === false
     ? `${name} is open already with the same order (${what}); nothing new is rented.`
@@ -120,7 +121,7 @@ export function readyLines(status: StatusAnswer, where: { apiUrl: string; tokenF
   ];
   return [
     '',
-    `${pc.green('READY')}${took}`,
+    `${colours.green('READY')}${took}`,
     ...facts(pairs.filter((pair): pair is [string, string] => pair[1] !== null)),
     '',
     'Call it:',

@@ -1,4 +1,5 @@
-import { clock, cut } from './text.ts';
+import { cut } from './layout.ts';
+import { clock } from './text.ts';
 
 /** Lines that stay, and on a terminal one below them that is drawn anew each second. */
 export type LiveLine = {

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
-import pc from 'picocolors';
 import type { ReceiptAnswer, StatusAnswer } from '../../admin/answers.ts';
 import type { LaunchInput } from '../../admin/schema.ts';
 import { lookNow, printLines } from '../call-options.ts';
+import { colours } from '../colours.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { extendedLine } from '../extend.ts';
 import { type Following, follow, untilEnded, untilUsable } from '../follow.ts';
 import type { Answer } from '../http.ts';
 import { failedLines } from '../launch.ts';
+import { table } from '../layout.ts';
 import { openLiveLine } from '../live-line.ts';
 import { receiptText } from '../receipt-text.ts';
 import { statusText } from '../status-text.ts';
-import { table } from '../text.ts';
 import { COMPARISON_COLUMNS, compareWithBooks, isSettled, readBooks } from './books.ts';
 import { streamChat } from './chat.ts';
 import { type Stage, scene } from './stage.ts';
@@ -40,7 +40,7 @@ export async function launchAndWatch(
 /** Asks the model something through the gateway and shows the answer as it arrives. */
 export async function chat(stage: Stage, content: string, maxTokens: number): Promise<void> {
   scene('a streamed chat completion through the gateway');
-  printLines([pc.dim(`  > ${content}`)]);
+  printLines([colours.dim(`  > ${content}`)]);
   process.stdout.write('  ');
   const { pieces, firstPieceMs, tookMs } = await streamChat({
     apiUrl: stage.api.url,
@@ -52,7 +52,7 @@ export async function chat(stage: Stage, content: string, maxTokens: number): Pr
   });
   printLines([
     '',
-    pc.dim(
+    colours.dim(
       `  ${pieces} pieces, the first after ${firstPieceMs.toFixed(0)} ms, all after ${tookMs.toFixed(0)} ms`,
     ),
   ]);
@@ -116,7 +116,7 @@ export async function holdAgainstBooks(
       ['They disagree:', ...disagreements.map((line) => `  ${line}`)].join('\n'),
     );
   printLines([
-    pc.green('  They agree within 1 % or 5 s of the price, and both show the instance destroyed.'),
+    colours.green('  They agree within 1 % or 5 s of the price, and both show the instance destroyed.'),
   ]);
 }
 

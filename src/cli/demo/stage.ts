@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pc from 'picocolors';
 import { printLines } from '../call-options.ts';
+import { colours } from '../colours.ts';
 import { logFile, openLog } from '../compose/log.ts';
 import type { SimulatorChoices } from '../compose/simulated-market.ts';
 import { compose, type Running } from '../compose.ts';
@@ -38,7 +38,9 @@ export async function play({ title, settings, simulator, timeoutMs, act }: Play)
   using interrupts = watchInterrupts();
   const startedMs = Date.now();
   const base = mkdtempSync(join(tmpdir(), 'leash-demo-'));
-  printLines([`${pc.bold(title)} ${pc.dim('(a simulated market of its own: nothing here costs money)')}`]);
+  printLines([
+    `${colours.bold(title)} ${colours.dim('(a simulated market of its own: nothing here costs money)')}`,
+  ]);
   let running: Running | null = null;
   const curtain = new AbortController();
   try {
@@ -58,22 +60,25 @@ export async function play({ title, settings, simulator, timeoutMs, act }: Play)
     curtain.abort();
     await running?.stop();
     const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failed;
-    printLines(['', pc.red(reasonOf(error))]);
+    printLines(['', colours.red(reasonOf(error))]);
     if (exitCode === EXIT.interrupted) rmSync(base, { recursive: true, force: true });
     else printLines([`The log is kept: ${logFile(join(base, 'simulated'))}`]);
     return exitCode;
   }
   const troubles = await running.stop();
-  for (const { part, why } of troubles) printLines([pc.red(`The ${part}: ${why}`)]);
+  for (const { part, why } of troubles) printLines([colours.red(`The ${part}: ${why}`)]);
   rmSync(base, { recursive: true, force: true });
   const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
-  printLines(['', troubles.length === 0 ? pc.green(`Done in ${seconds} s.`) : `Ended after ${seconds} s.`]);
+  printLines([
+    '',
+    troubles.length === 0 ? colours.green(`Done in ${seconds} s.`) : `Ended after ${seconds} s.`,
+  ]);
   return troubles.length === 0 ? EXIT.done : EXIT.failed;
 }
 
 /** A heading of the play. */
 export function scene(text: string): void {
-  printLines(['', `${pc.cyan('▸')} ${pc.bold(text)}`]);
+  printLines(['', `${colours.cyan('▸')} ${colours.bold(text)}`]);
 }
 
 async function raise(

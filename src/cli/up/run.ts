@@ -1,5 +1,5 @@
-import pc from 'picocolors';
 import { printLines } from '../call-options.ts';
+import { errorColours } from '../colours.ts';
 import { logFile, openLog } from '../compose/log.ts';
 import type { Trouble } from '../compose/parts.ts';
 import { compose, type Running, settle } from '../compose.ts';
@@ -90,7 +90,7 @@ async function endOpenSessions({ config, sessions }: Running, end: End): Promise
 }
 
 function reportDeath({ part, why }: Trouble): void {
-  process.stderr.write(`${pc.red(`The ${part} ended by itself:`)} ${why}\n`);
+  process.stderr.write(`${errorColours.red(`The ${part} ended by itself:`)} ${why}\n`);
 }
 
 /** The simulated market ends with the program: no guard runs on in it. */
