@@ -18,11 +18,6 @@ export function progressLines(before: StatusAnswer | null, now: StatusAnswer, no
   ].map((line) => `${at}  ${line}`);
 }
 
-/** What the live line says between two such lines. */
-export function liveText(status: StatusAnswer): string {
-  return `${STATE_WORDS[status.state]}: ${status.detail}`;
-}
-
 /** What an attempt's failure was, and whose, in plain words. */
 export function failureText(attempt: AttemptAnswer): string {
   if (attempt.failure === null) return '';

@@ -10,9 +10,9 @@ import { type Following, follow, untilEnded, untilUsable } from '../follow.ts';
 import type { Answer } from '../http.ts';
 import { failedLines } from '../launch.ts';
 import { table } from '../layout.ts';
-import { openLiveLine } from '../live-line.ts';
 import { receiptText } from '../receipt-text.ts';
 import { statusText } from '../status-text.ts';
+import { openWatcher } from '../watcher.ts';
 import { COMPARISON_COLUMNS, compareWithBooks, isSettled, readBooks } from './books.ts';
 import { streamChat } from './chat.ts';
 import { type Stage, scene } from './stage.ts';
@@ -123,13 +123,13 @@ export async function holdAgainstBooks(
 type Watch = Pick<Following, 'until' | 'isToldAlready'> & { timeoutMs: number; seen: Answer<StatusAnswer> };
 
 async function watch(stage: Stage, how: Watch): Promise<StatusAnswer> {
-  const line = openLiveLine();
+  const watcher = openWatcher({ footer: [], isRecorded: true });
   const followed = await follow(stage.api, {
     session: SESSION,
-    line,
+    watcher,
     signal: stage.signal,
     ...how,
-  }).finally(() => line.close());
+  }).finally(() => watcher.close());
   if (followed.kind === 'there') return followed.answer.value;
   const last = followed.kind === 'late' ? followed.answer?.value : undefined;
   throw new CommandError(

@@ -9,7 +9,7 @@ import { compose, type Running } from '../compose.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { type AdminApi, connectAdmin } from '../http.ts';
 import { watchInterrupts } from '../interrupts.ts';
-import { openLiveLine } from '../live-line.ts';
+import { openLiveScreen, waitingFrame } from '../live-screen.ts';
 
 /** A whole installation of its own, on which a demonstration plays. */
 export type Stage = {
@@ -87,7 +87,7 @@ async function raise(
   simulator: SimulatorChoices,
 ): Promise<Running> {
   scene('up: simulated market, Temporal, worker, HTTP server');
-  const line = openLiveLine();
+  const screen = openLiveScreen();
   const startedMs = Date.now();
   try {
     const running = await compose({
@@ -96,14 +96,14 @@ async function raise(
       ownTemporal: true,
       simulator,
       logger: openLog({ home: join(base, 'simulated'), level: 'info', print: null }),
-      onStarting: (names) => line.show(`starting ${names.join(' and ')}`, startedMs),
+      onStarting: (names) => screen.show(waitingFrame(`starting ${names.join(' and ')}`, startedMs)),
     });
-    line.print(`  up after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s`);
-    line.print(`  admin API and gateway  ${running.apiUrl}`);
-    line.print(`  Temporal Web UI        ${running.temporal.uiUrl ?? ''}`);
+    screen.print(`  up after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s`);
+    screen.print(`  admin API and gateway  ${running.apiUrl}`);
+    screen.print(`  Temporal Web UI        ${running.temporal.uiUrl ?? ''}`);
     return running;
   } finally {
-    line.close();
+    screen.close();
   }
 }
 
