@@ -66,7 +66,8 @@ export function printLines(lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** Piped output has no width of its own; wide enough then that nothing is cut. */
+/** Piped output has no width of its own, and nothing is cut there; nor has a terminal that says it has none. */
 export function lookNow(): Look {
-  return { nowMs: Date.now(), width: process.stdout.isTTY ? process.stdout.columns : 200 };
+  const width = process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : Infinity;
+  return { nowMs: Date.now(), width };
 }

@@ -1,7 +1,8 @@
-import pc from 'picocolors';
 import type { CostsAnswer } from '../admin/answers.ts';
+import { colours } from './colours.ts';
+import { type Column, table } from './layout.ts';
 import type { Look } from './status-text.ts';
-import { type Column, table, usd } from './text.ts';
+import { usd } from './text.ts';
 
 type Sum = CostsAnswer['total'];
 
@@ -17,9 +18,9 @@ export function costsText(costs: CostsAnswer, look: Look): string[] {
   if (costs.items.length === 0) return [`Nothing was spent from ${span}.`, ...unreadText(costs)];
   const parts = partsOf(costs);
   const columns: Column[] = [
-    { title: costs.by },
-    ...parts.map(({ title }): Column => ({ title, align: 'right' })),
-    { title: 'figures' },
+    { title: costs.by, narrowest: 12 },
+    ...parts.map((part): Column => ({ ...part, align: 'right' })),
+    { title: 'figures', dropped: 0 },
   ];
   const row = (name: string, sum: Sum): string[] => [
     name,
@@ -29,10 +30,10 @@ export function costsText(costs: CostsAnswer, look: Look): string[] {
   const rows = [...costs.items.map((item) => row(item.key, item)), row('total', costs.total)];
   const lines = table(columns, rows, look.width);
   const total = lines.pop() ?? '';
-  return [pc.dim(span), '', ...lines, pc.bold(total), ...unreadText(costs)];
+  return [colours.dim(span), '', ...lines, colours.bold(total), ...unreadText(costs)];
 }
 
-type Part = { readonly title: string; readonly of: (sum: Sum) => string };
+type Part = Pick<Column, 'title' | 'dropped'> & { readonly of: (sum: Sum) => string };
 
 /** Columns that say something about these sums. */
 function partsOf(costs: CostsAnswer): Part[] {
@@ -41,20 +42,34 @@ function partsOf(costs: CostsAnswer): Part[] {
     amount === null || amount === undefined ? '' : usd(amount);
   const isUsed = total.use !== null && total.use.requests > 0 && items.some(({ use }) => use !== null);
   return [
-    { title: 'GPU', of: (sum) => usd(sum.usd.gpu) },
-    { title: 'disk', of: (sum) => usd(sum.usd.storage) },
-    { title: 'traffic', of: (sum) => usd(sum.usd.bandwidth) },
-    ...(total.usd.tokens > 0 ? [{ title: 'tokens', of: (sum: Sum) => usd(sum.usd.tokens) }] : []),
+    { title: 'GPU', dropped: 8, of: (sum) => usd(sum.usd.gpu) },
+    { title: 'disk', dropped: 5, of: (sum) => usd(sum.usd.storage) },
+    { title: 'traffic', dropped: 6, of: (sum) => usd(sum.usd.bandwidth) },
+    ...(total.usd.tokens > 0 ? [{ title: 'tokens', dropped: 9, of: (sum: Sum) => usd(sum.usd.tokens) }] : []),
     { title: 'total', of: (sum) => usd(sum.usd.total) },
-    ...(costs.by === 'session' ? [{ title: 'forecast', of: (sum: Sum) => maybeUsd(sum.forecast_usd) }] : []),
-    { title: 'instances', of: (sum) => String(sum.instances) },
+    ...(costs.by === 'session'
+      ? [{ title: 'forecast', dropped: 7, of: (sum: Sum) => maybeUsd(sum.forecast_usd) }]
+      : []),
+    { title: 'instances', dropped: 3, of: (sum) => String(sum.instances) },
     ...(isUsed
       ? [
-          { title: 'requests', of: ({ use }: Sum) => (use === null ? '' : String(use.requests)) },
-          { title: 'tokens in', of: ({ use }: Sum) => (use === null ? '' : count(use.prompt_tokens)) },
-          { title: 'tokens out', of: ({ use }: Sum) => (use === null ? '' : count(use.completion_tokens)) },
-          { title: '$/request', of: ({ use }: Sum) => maybeUsd(use?.usd_per_request) },
-          { title: '$/M tokens', of: ({ use }: Sum) => maybeUsd(use?.usd_per_million_tokens) },
+          {
+            title: 'requests',
+            dropped: 10,
+            of: ({ use }: Sum) => (use === null ? '' : String(use.requests)),
+          },
+          {
+            title: 'tokens in',
+            dropped: 1,
+            of: ({ use }: Sum) => (use === null ? '' : count(use.prompt_tokens)),
+          },
+          {
+            title: 'tokens out',
+            dropped: 2,
+            of: ({ use }: Sum) => (use === null ? '' : count(use.completion_tokens)),
+          },
+          { title: '$/request', dropped: 4, of: ({ use }: Sum) => maybeUsd(use?.usd_per_request) },
+          { title: '$/M tokens', dropped: 11, of: ({ use }: Sum) => maybeUsd(use?.usd_per_million_tokens) },
         ]
       : []),
   ];
@@ -68,5 +83,5 @@ function count(tokens: number): string {
 
 function unreadText({ unread_sessions: unread }: CostsAnswer): string[] {
   if (unread.length === 0) return [];
-  return ['', pc.yellow(`Not in these sums, as no worker told of them: ${unread.join(', ')}`)];
+  return ['', colours.yellow(`Not in these sums, as no worker told of them: ${unread.join(', ')}`)];
 }

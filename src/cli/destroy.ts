@@ -11,9 +11,9 @@ import {
 } from './call-options.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { follow, onInterrupt, untilEnded } from './follow.ts';
-import { openLiveLine } from './live-line.ts';
 import { receiptText } from './receipt-text.ts';
 import { duration } from './text.ts';
+import { openWatcher, silentWatcher } from './watcher.ts';
 
 type DestroyOptions = { session: string; wait: number };
 
@@ -32,18 +32,18 @@ export function destroyCommand(): Command {
 
 async function destroy(call: Call, { session, wait }: DestroyOptions): Promise<number> {
   using interrupt = onInterrupt();
-  const line = call.isJson ? silent : openLiveLine();
   const begun = await call.api.destroy({ session, waitSeconds: 0 });
-  if (begun.value.state !== 'IDLE') line.print(`Ending ${session}: ${begun.value.detail}`);
+  if (begun.value.state !== 'IDLE' && !call.isJson) printLines([`Ending ${session}: ${begun.value.detail}`]);
+  const watcher = call.isJson ? silentWatcher : openWatcher({ footer: TEARDOWN_FOOTER, isRecorded: false });
   const followed = await follow(call.api, {
     session,
     seen: begun,
     isToldAlready: true,
-    line,
+    watcher,
     signal: interrupt.signal,
     until: untilEnded(),
     timeoutMs: wait * 1_000,
-  }).finally(() => line.close());
+  }).finally(() => watcher.close());
   if (followed.kind === 'left') {
     printLines([`Left. The teardown of ${session} goes on without this command: leash status shows it.`]);
     return EXIT.interrupted;
@@ -67,4 +67,4 @@ function unendedText(status: StatusAnswer, waitSeconds: number): string {
   );
 }
 
-const silent = { print: () => undefined, show: () => undefined, close: () => undefined };
+const TEARDOWN_FOOTER = ['Ctrl-C stops the watching only: the teardown goes on by itself.'];

@@ -2,15 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { StatusAnswer } from '../admin/answers.ts';
 import { EXIT } from './exit-code.ts';
 import { type AdminApi, type Answer, Refusal, Unreachable } from './http.ts';
-import type { LiveLine } from './live-line.ts';
-import { liveText, progressLines } from './progress.ts';
-import { stepLines } from './steps.ts';
+import type { Watcher } from './watcher.ts';
 
 export type Following = {
   readonly session: string;
   /** True at the look that ends it. */
   readonly until: (status: StatusAnswer) => boolean;
-  readonly line: LiveLine;
+  readonly watcher: Watcher;
   readonly signal: AbortSignal;
   /** The look to begin with. */
   readonly seen?: Answer<StatusAnswer>;
@@ -28,24 +26,23 @@ const LOOK_INTERVAL_MS = 500;
 /** A server that is being restarted is waited for: the session does not need it. */
 const SERVER_PATIENCE_MS = 60_000;
 
-/** Watches a session, printing what happens, until `until` is so, the caller leaves, or time is up. */
+/** Watches a session, telling what happens, until `until` is so, the caller leaves, or time is up. */
 export async function follow(api: AdminApi, following: Following): Promise<Followed> {
-  const { line, signal } = following;
+  const { watcher, signal } = following;
   const deadlineMs = following.timeoutMs === undefined ? Infinity : Date.now() + following.timeoutMs;
   let answer: Answer<StatusAnswer> | null = following.seen ?? null;
   let before: StatusAnswer | null = following.isToldAlready === true ? (answer?.value ?? null) : null;
   while (!signal.aborted) {
     if (answer !== null) {
-      for (const text of progressLines(before, answer.value, Date.now())) line.print(text);
+      watcher.seen(before, answer.value);
       if (following.until(answer.value)) return { kind: 'there', answer };
       before = answer.value;
-      const shown = before;
-      line.show(liveText(shown), startOf(shown), (look) => stepLines(shown, look));
     }
     if (Date.now() > deadlineMs) return { kind: 'late', answer };
     await delay(LOOK_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    answer = await lookPatiently(api, following);
+    // A look may take as long as a call may; who leaves is not kept for it.
+    answer = await unlessAborted(lookPatiently(api, following), signal);
   }
   return { kind: 'left' };
 }
@@ -97,11 +94,7 @@ export function onInterrupt(): { signal: AbortSignal; [Symbol.dispose](): void }
   };
 }
 
-function startOf(status: StatusAnswer): number {
-  return status.started_at === null ? Date.now() : Date.parse(status.started_at);
-}
-
-async function lookPatiently(api: AdminApi, { session, line, signal }: Following) {
+async function lookPatiently(api: AdminApi, { session, watcher, signal }: Following) {
   const giveUpMs = Date.now() + SERVER_PATIENCE_MS;
   let isSaid = false;
   while (true) {
@@ -110,11 +103,20 @@ async function lookPatiently(api: AdminApi, { session, line, signal }: Following
     } catch (error) {
       if (!isPassing(error) || Date.now() > giveUpMs) throw error;
       if (signal.aborted) return null;
-      if (!isSaid) line.print('The server does not answer; the session goes on without it. Asking again.');
+      if (!isSaid)
+        watcher.trouble('The server does not answer; the session goes on without it. Asking again.');
       isSaid = true;
       await delay(1_000, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const { promise, resolve, reject } = Promise.withResolvers<T | null>();
+  const onAbort = () => resolve(null);
+  signal.addEventListener('abort', onAbort, { once: true });
+  work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  return promise;
 }
 
 function isPassing(error: unknown): boolean {

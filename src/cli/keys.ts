@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import pc from 'picocolors';
 import type { KeyAnswer, KeyCreatedAnswer } from '../admin/answers.ts';
 import type { KeyInput } from '../admin/schema.ts';
 import { callOf, lookNow, positive, printJson, printLines, wholePositive } from './call-options.ts';
+import { colours } from './colours.ts';
 import { CommandError, EXIT } from './exit-code.ts';
+import { type Column, facts, table } from './layout.ts';
 import type { Look } from './status-text.ts';
-import { type Column, facts, moment, table, usd } from './text.ts';
+import { moment, usd } from './text.ts';
 
 type CreateOptions = {
   model?: string[];
@@ -116,9 +117,16 @@ function createdText(key: KeyCreatedAnswer, { nowMs }: Look): string[] {
 export function keysText(items: readonly KeyAnswer[], { nowMs, width }: Look): string[] {
   if (items.length === 0)
     return ['There are no gateway keys: leash keys create NAME. The admin token works too.'];
-  const columns: Column[] = ['NAME', 'ID', 'TOKEN', 'STATE', 'MODELS', 'LIMITS', 'SPENT', 'LAST USED'].map(
-    (title) => ({ title }),
-  );
+  const columns: Column[] = [
+    { title: 'name', narrowest: 12 },
+    { title: 'id' },
+    { title: 'token', dropped: 1 },
+    { title: 'state' },
+    { title: 'models', narrowest: 12, dropped: 3 },
+    { title: 'limits', narrowest: 16, dropped: 4 },
+    { title: 'spent', align: 'right' },
+    { title: 'last used', dropped: 2 },
+  ];
   const rows = items.map((key) => [
     key.name,
     key.id,
@@ -137,8 +145,8 @@ function isNotRevoked({ state }: KeyAnswer): boolean {
 }
 
 function stateText({ state, expires_at }: KeyAnswer, nowMs: number): string {
-  if (state !== 'active') return pc.red(state);
-  return expires_at === null ? pc.green(state) : `until ${moment(expires_at, nowMs)}`;
+  if (state !== 'active') return colours.red(state);
+  return expires_at === null ? colours.green(state) : `until ${moment(expires_at, nowMs)}`;
 }
 
 function limitsText(key: Pick<KeyAnswer, 'requests_per_minute' | 'tokens_per_minute' | 'budget'>): string {

@@ -1,15 +1,16 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
 import type { LaunchAnswer, StatusAnswer } from '../admin/answers.ts';
 import { type Call, callOf, lookNow, printJson, printLines } from './call-options.ts';
+import { colours } from './colours.ts';
 import { CommandError, EXIT } from './exit-code.ts';
-import { type Following, follow, onInterrupt, untilUsable } from './follow.ts';
+import { follow, onInterrupt, untilUsable } from './follow.ts';
 import type { AdminApi, Answer } from './http.ts';
-import { openLiveLine } from './live-line.ts';
+import { facts } from './layout.ts';
 import { addOrderOptions, type OrderOptions, orderOf } from './order-options.ts';
 import { failureText } from './progress.ts';
 import { receiptText } from './receipt-text.ts';
-import { clock, duration, facts, moment, usd } from './text.ts';
+import { clock, duration, moment, usd } from './text.ts';
+import { openWatcher, silentWatcher, type Watcher } from './watcher.ts';
 
 type LaunchOptions = OrderOptions & { wait: boolean };
 
@@ -39,8 +40,10 @@ async function launch(call: Call, options: LaunchOptions): Promise<number> {
 
 async function awaitVisibly(api: AdminApi, launched: Answer<LaunchAnswer>): Promise<number> {
   using interrupt = onInterrupt();
-  const line = openLiveLine();
-  const followed = await follow(api, following(launched, line, interrupt.signal)).finally(() => line.close());
+  const watcher = openWatcher({ footer: stayingFooter(launched.value.session), isRecorded: true });
+  const followed = await follow(api, following(launched, watcher, interrupt.signal)).finally(() =>
+    watcher.close(),
+  );
   if (followed.kind !== 'there') {
     printLines(leftLines(launched.value.session));
     return EXIT.interrupted;
@@ -55,8 +58,7 @@ async function awaitVisibly(api: AdminApi, launched: Answer<LaunchAnswer>): Prom
 
 async function awaitSilently(api: AdminApi, launched: Answer<LaunchAnswer>): Promise<number> {
   using interrupt = onInterrupt();
-  const quiet = { print: () => undefined, show: () => undefined, close: () => undefined };
-  const followed = await follow(api, following(launched, quiet, interrupt.signal));
+  const followed = await follow(api, following(launched, silentWatcher, interrupt.signal));
   printJson(
     followed.kind === 'there' ? followed.answer.body : (await api.status(launched.value.session)).body,
   );
@@ -67,18 +69,18 @@ async function awaitSilently(api: AdminApi, launched: Answer<LaunchAnswer>): Pro
   return followed.answer.value.state === 'READY' ? EXIT.done : EXIT.failed;
 }
 
-function following(launched: Answer<LaunchAnswer>, line: Following['line'], signal: AbortSignal): Following {
+function following(launched: Answer<LaunchAnswer>, watcher: Watcher, signal: AbortSignal) {
   return {
     session: launched.value.session,
     seen: launched,
-    line,
+    watcher,
     signal,
     until: untilUsable(),
   };
 }
 
 function openingLine(launched: LaunchAnswer): string {
-  const name = pc.bold(launched.session);
+  const name = colours.bold(launched.session);
   const what = `${launched.model ?? 'the default model'}, at most ${usd(launched.budget.limit_usd)}`;
   return launched.created === false
     ? `${name} is open already with the same order (${what}); nothing new is rented.`
@@ -90,6 +92,11 @@ function orderedLines(api: AdminApi, status: LaunchAnswer): string[] {
     openingLine(status),
     `Watch it with \`${commandFor('status --watch', status.session)}\`, end it with \`${commandFor('destroy', status.session)}\`. (${api.url})`,
   ];
+}
+
+/** What stands below a session that goes on when nobody watches. */
+export function stayingFooter(session: string): string[] {
+  return [`Ctrl-C stops the watching only: the session goes on. End it: ${commandFor('destroy', session)}`];
 }
 
 /** What is left behind by Ctrl-C, and what ends it. */
@@ -120,7 +127,7 @@ export function readyLines(status: StatusAnswer, where: { apiUrl: string; tokenF
   ];
   return [
     '',
-    `${pc.green('READY')}${took}`,
+    `${colours.green('READY')}${took}`,
     ...facts(pairs.filter((pair): pair is [string, string] => pair[1] !== null)),
     '',
     'Call it:',

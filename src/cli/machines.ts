@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
-import pc from 'picocolors';
 import type { MachineAnswer, MachinesAnswer } from '../admin/answers.ts';
 import { callOf, lookNow, printJson, printLines, wholePositive } from './call-options.ts';
+import { colours } from './colours.ts';
 import { CommandError, EXIT } from './exit-code.ts';
+import { type Column, table } from './layout.ts';
 import type { Look } from './status-text.ts';
-import { duration, moment, plural, table } from './text.ts';
+import { duration, moment, plural } from './text.ts';
 
 type Options = { standing?: string; machine?: number; limit?: number; after?: string; forget?: number };
 
@@ -46,14 +47,14 @@ function queryOf({ standing, machine, limit, after }: Options): URLSearchParams 
 export function machinesText(answer: MachinesAnswer, look: Look, { isOne }: { isOne: boolean }): string[] {
   if (answer.items.length === 0) return ['Nothing is remembered of any such machine.'];
   const columns = [
-    { title: 'machine', align: 'right' as const },
+    { title: 'machine', align: 'right' },
     { title: 'standing' },
-    { title: 'factor', align: 'right' as const },
-    { title: 'READY', align: 'right' as const },
-    { title: 'served', align: 'right' as const },
-    { title: 'failed', align: 'right' as const },
-    { title: 'last failure' },
-  ];
+    { title: 'factor', align: 'right', dropped: 1 },
+    { title: 'READY', align: 'right', dropped: 2 },
+    { title: 'served', align: 'right', dropped: 3 },
+    { title: 'failed', align: 'right' },
+    { title: 'last failure', narrowest: 12, dropped: 4 },
+  ] satisfies Column[];
   const rows = answer.items.map((machine) => [
     String(machine.machine_id),
     standingText(machine, look.nowMs),
@@ -72,8 +73,8 @@ export function machinesText(answer: MachinesAnswer, look: Look, { isOne }: { is
 }
 
 function standingText({ standing, avoided_until }: MachineAnswer, nowMs: number): string {
-  if (avoided_until !== null) return pc.red(`avoided until ${moment(avoided_until, nowMs)}`);
-  return standing === 'proven' ? pc.green(standing) : pc.yellow(standing);
+  if (avoided_until !== null) return colours.red(`avoided until ${moment(avoided_until, nowMs)}`);
+  return standing === 'proven' ? colours.green(standing) : colours.yellow(standing);
 }
 
 function lastFailureText({ failures }: MachineAnswer, nowMs: number): string {
@@ -85,6 +86,6 @@ function failureLines({ failures }: MachineAnswer, look: Look): string[] {
   return failures.flatMap(({ kind, message, at, avoided_until }) => {
     const until =
       avoided_until === null ? 'lowers its score' : `avoided until ${moment(avoided_until, look.nowMs)}`;
-    return ['', `${pc.bold(kind)}  ${moment(at, look.nowMs)}, ${until}`, `  ${message}`];
+    return ['', `${colours.bold(kind)}  ${moment(at, look.nowMs)}, ${until}`, `  ${message}`];
   });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import pc from 'picocolors';
 import { addGlobalOptions, printJson } from './call-options.ts';
+import { errorColours } from './colours.ts';
 import { completionCommand } from './completion.ts';
 import { costsCommand } from './costs.ts';
 import { destroyCommand } from './destroy.ts';
@@ -93,7 +93,7 @@ function reportEnd(error: unknown): number {
     return error.exitCode;
   }
   if (error instanceof CommandError) {
-    process.stderr.write(`${pc.red('leash:')} ${error.message}\n`);
+    process.stderr.write(`${errorColours.red('leash:')} ${error.message}\n`);
     return error.exitCode;
   }
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
 import type { NotificationsAnswer, NotificationTestAnswer } from '../admin/answers.ts';
 import { callOf, lookNow, printJson, printLines } from './call-options.ts';
+import { colours } from './colours.ts';
 import { EXIT } from './exit-code.ts';
+import { table } from './layout.ts';
 import type { Look } from './status-text.ts';
-import { moment, table } from './text.ts';
+import { moment } from './text.ts';
 
 export function notificationsCommand(): Command {
   return new Command('notifications')
@@ -56,12 +57,12 @@ export function notificationsText({ items, targets }: NotificationsAnswer, look:
   return [where, '', ...table(columns, rows, look.width)];
 }
 
-const COLOURS = { delivered: pc.green, pending: pc.yellow, failed: pc.red } as const;
+const COLOURS = { delivered: colours.green, pending: colours.yellow, failed: colours.red } as const;
 
 function testText({ targets }: NotificationTestAnswer): string[] {
   return targets.map(({ target, delivered, detail }) =>
     delivered
-      ? `${target}: ${pc.green('delivered')} (${detail})`
-      : `${target}: ${pc.red('not delivered')}, ${detail}`,
+      ? `${target}: ${colours.green('delivered')} (${detail})`
+      : `${target}: ${colours.red('not delivered')}, ${detail}`,
   );
 }

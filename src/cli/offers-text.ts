@@ -1,15 +1,16 @@
-import pc from 'picocolors';
 import type { OfferAnswer, OffersAnswer, PlanAnswer } from '../admin/answers.ts';
+import { colours } from './colours.ts';
+import { type Column, table } from './layout.ts';
 import type { Look } from './status-text.ts';
-import { type Column, plural, table, usd } from './text.ts';
+import { plural, usd } from './text.ts';
 
 /** Ranked offers on one screen; where the answer explains, the factors of each score and why others are out. */
 export function offersText(answer: OffersAnswer, look: Look): string[] {
   const seen = `${plural(answer.offers_seen, 'offer')} seen, ${answer.offers_fit} ${answer.offers_fit === 1 ? 'fits' : 'fit'}`;
   return [
-    `${pc.bold(answer.model)} with ${answer.disk_gb} GB of disk: ${seen}.`,
+    `${colours.bold(answer.model)} with ${answer.disk_gb} GB of disk: ${seen}.`,
     '',
-    ...(answer.items.length === 0 ? [pc.yellow('No offer fits.')] : rankedTable(answer.items, look)),
+    ...(answer.items.length === 0 ? [colours.yellow('No offer fits.')] : rankedTable(answer.items, look)),
     ...(answer.rejected === null ? [] : factorsTable(answer.items, look)),
     ...(answer.rejected === null ? explainHint(answer) : rejectedLines(answer.rejected, look)),
   ];
@@ -19,40 +20,36 @@ export function offersText(answer: OffersAnswer, look: Look): string[] {
 export function rankedTable(items: readonly OfferAnswer[], look: Look): string[] {
   const all: readonly Shown[] = [
     { title: '#', align: 'right', of: ({ rank }) => String(rank) },
-    { title: 'tier', of: (offer) => (offer.is_affordable ? tierText(offer) : pc.dim(tierText(offer))) },
-    { title: 'score', of: ({ score }) => `${bar(score)} ${score.toFixed(2)}` },
+    {
+      title: 'tier',
+      narrowest: 8,
+      of: (offer) => (offer.is_affordable ? tierText(offer) : colours.dim(tierText(offer))),
+    },
+    { title: 'score', dropped: 7, of: ({ score }) => `${bar(score)} ${score.toFixed(2)}` },
     { title: '$/h', align: 'right', of: (offer) => offer.usd_per_hour.toFixed(3) },
-    { title: 'whole', align: 'right', isWide: true, of: (offer) => offer.usd_per_hour_whole.toFixed(3) },
-    { title: 'READY', align: 'right', of: (offer) => minutesText(offer.boot_minutes) },
+    { title: 'whole', align: 'right', dropped: 3, of: (offer) => offer.usd_per_hour_whole.toFixed(3) },
+    { title: 'READY', align: 'right', dropped: 8, of: (offer) => minutesText(offer.boot_minutes) },
     {
       title: 'total',
       align: 'right',
-      of: (offer) => (offer.is_affordable ? usd(offer.forecast.total_usd) : pc.red('over')),
+      of: (offer) => (offer.is_affordable ? usd(offer.forecast.total_usd) : colours.red('over')),
     },
     { title: 'machine', align: 'right', of: (offer) => String(offer.machine_id) },
-    { title: 'in', isWide: true, of: ({ country }) => country ?? '?' },
-    { title: 'loads', isWide: true, of: ({ serving }) => modelName(serving.model) },
+    { title: 'in', dropped: 5, of: ({ country }) => country ?? '?' },
+    { title: 'loads', narrowest: 14, dropped: 4, of: ({ serving }) => modelName(serving.model) },
     {
       title: 'context',
       align: 'right',
-      isWide: true,
+      dropped: 2,
       of: ({ serving }) => (serving.context_tokens === null ? '' : String(serving.context_tokens)),
     },
-    { title: 'for', of: (offer) => offer.use_case },
+    { title: 'for', narrowest: 12, dropped: 6, of: (offer) => offer.use_case },
   ];
-  const shown = all.filter(({ isWide }) => isWide !== true || look.width >= WIDE);
-  const rows = items.map((offer) => shown.map(({ of }) => of(offer)));
-  return table(shown, rows, look.width);
+  const rows = items.map((offer) => all.map(({ of }) => of(offer)));
+  return table(all, rows, look.width);
 }
 
-type Shown = Column & {
-  /** Left out where there is no room: cut to a few letters each, no column would tell anything. */
-  readonly isWide?: true;
-  readonly of: (offer: OfferAnswer) => string;
-};
-
-/** Columns of a terminal from which on everything is shown. */
-export const WIDE = 105;
+type Shown = Column & { readonly of: (offer: OfferAnswer) => string };
 
 /** What of each score comes from where: bars show the factor, numbers its points. */
 function factorsTable(items: readonly OfferAnswer[], look: Look): string[] {
@@ -62,31 +59,35 @@ function factorsTable(items: readonly OfferAnswer[], look: Look): string[] {
   const columns = [
     { title: '#', align: 'right' as const },
     { title: 'score', align: 'right' as const },
-    ...names.map((name) => ({ title: `${name} ${Math.round(first.factors[name].weight * 100)}%` })),
+    ...names.map((name, at) => ({
+      title: `${name} ${Math.round(first.factors[name].weight * 100)}%`,
+      // The ones that weigh least go first.
+      dropped: names.length - at,
+    })),
   ];
   const rows = items.map((offer) => [
     String(offer.rank),
     offer.score.toFixed(2),
     ...names.map((name) => `${bar(offer.factors[name].value, 4)} ${points(offer.factors[name].points)}`),
   ]);
-  return ['', pc.bold('Where the scores come from'), ...table(columns, rows, look.width)];
+  return ['', colours.bold('Where the scores come from'), ...table(columns, rows, look.width)];
 }
 
 /** Rejections, grouped by reason and then by offer; a shelf of equal reasons is not told twenty times. */
 export function rejectedLines(rejected: PlanAnswer['rejected'], look: Look): string[] {
   if (rejected.count === 0) return ['', 'No offer was rejected.'];
   const counts = table(
-    [{ title: 'reason' }, { title: 'offers', align: 'right' as const }, { title: 'for example' }],
+    [{ title: 'reason' }, { title: 'offers', align: 'right' }, { title: 'for example', narrowest: 16 }],
     rejected.by_reason.map(({ kind, count, example }) => [kind, String(count), example]),
     look.width - 2,
   );
   const columns = [
-    { title: 'offer', align: 'right' as const },
-    { title: 'GPU' },
-    { title: '$/h', align: 'right' as const },
-    { title: 'machine', align: 'right' as const },
-    { title: 'why not' },
-  ];
+    { title: 'offer', align: 'right' },
+    { title: 'GPU', narrowest: 8, dropped: 3 },
+    { title: '$/h', align: 'right', dropped: 2 },
+    { title: 'machine', align: 'right', dropped: 1 },
+    { title: 'why not', narrowest: 24 },
+  ] satisfies Column[];
   // A line for each reason: side by side they would be cut.
   const rows = rejected.items.flatMap((offer) => {
     const cells = [
@@ -99,7 +100,7 @@ export function rejectedLines(rejected: PlanAnswer['rejected'], look: Look): str
   });
   return [
     '',
-    pc.bold(`${plural(rejected.count, 'offer')} rejected`),
+    colours.bold(`${plural(rejected.count, 'offer')} rejected`),
     ...counts.map((line) => `  ${line}`),
     '',
     ...table(columns, rows, look.width - 2).map((line) => `  ${line}`),
@@ -109,7 +110,7 @@ export function rejectedLines(rejected: PlanAnswer['rejected'], look: Look): str
 /** A share of 0 to 1 as a bar. */
 export function bar(share: number, width = 6): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);
-  return `${'█'.repeat(full)}${pc.dim('░'.repeat(width - full))}`;
+  return `${'█'.repeat(full)}${colours.dim('░'.repeat(width - full))}`;
 }
 
 /** Fractions of a minute matter only below ten. */
@@ -132,5 +133,7 @@ function points(value: number): string {
 }
 
 function explainHint({ offers_seen: seen, offers_fit: fit }: OffersAnswer): string[] {
-  return seen === fit ? [] : ['', pc.dim(`--explain says why ${plural(seen - fit, 'offer')} did not fit.`)];
+  return seen === fit
+    ? []
+    : ['', colours.dim(`--explain says why ${plural(seen - fit, 'offer')} did not fit.`)];
 }

@@ -1,16 +1,17 @@
-import pc from 'picocolors';
 import type { PlanAnswer } from '../admin/answers.ts';
-import { minutesText, modelName, rankedTable, WIDE } from './offers-text.ts';
+import { colours } from './colours.ts';
+import { type Column, facts, table, wrap } from './layout.ts';
+import { minutesText, modelName, rankedTable } from './offers-text.ts';
 import type { Look } from './status-text.ts';
-import { facts, plural, table, usd, usdPerHour } from './text.ts';
+import { plural, usd, usdPerHour } from './text.ts';
 
 const RANKED_SHOWN = 5;
 
 /** What it will cost, when it is READY, what stops it; then what else there is, and what each tier would serve. */
 export function planText(plan: PlanAnswer, look: Look): string[] {
   return [
-    headline(plan),
-    ...facts([...costFacts(plan), ...stopFacts(plan)]),
+    ...wrap(headline(plan), look.width),
+    ...facts([...costFacts(plan), ...stopFacts(plan)], look),
     ...offersLines(plan, look),
     ...tiersLines(plan, look),
   ];
@@ -19,12 +20,12 @@ export function planText(plan: PlanAnswer, look: Look): string[] {
 function headline(plan: PlanAnswer): string {
   if (plan.stopped_by !== null) {
     const at = plan.stopped_by.checkpoint === null ? '' : ` (checkpoint ${plan.stopped_by.checkpoint})`;
-    return `${pc.red('This launch would rent nothing')}${at}: ${plan.stopped_by.detail}`;
+    return `${colours.red('This launch would rent nothing')}${at}: ${plan.stopped_by.detail}`;
   }
   const { first } = plan;
   const where = first === null ? '' : ` on ${first.gpu} at ${usdPerHour(first.usd_per_hour)}`;
   const hedge = plan.hedge > 1 ? `, ${plan.hedge} hosts at once until one is READY` : '';
-  return `${pc.bold(plan.model)}${where}${hedge}. ${pc.dim('Nothing is rented by this.')}`;
+  return `${colours.bold(plan.model)}${where}${hedge}. ${colours.dim('Nothing is rented by this.')}`;
 }
 
 function costFacts({
@@ -44,8 +45,8 @@ function costFacts({
       'READY',
       `${minutesText(forecast.minutes_to_ready)} after the order, ${usd(forecast.at_ready_usd)} spent by then`,
     ],
-    ['cost', `${pc.bold(usd(forecast.total_usd))} for ${minutesText(kept)} without use: ${parts}`],
-    ['at most', `${pc.bold(usd(worst.at_most_usd))}: ${most}`],
+    ['cost', `${colours.bold(usd(forecast.total_usd))} for ${minutesText(kept)} without use: ${parts}`],
+    ['at most', `${colours.bold(usd(worst.at_most_usd))}: ${most}`],
     ['loads', servingText(first.serving)],
     [
       'why this offer',
@@ -69,14 +70,14 @@ function stopFacts({
   const { reservation, offers, running, extension } = checkpoints;
   const lines: [string, string][] = [];
   if (reservation !== null) {
-    const verdict = reservation.is_passed ? pc.green('passes') : pc.red('stops it');
+    const verdict = reservation.is_passed ? colours.green('passes') : colours.red('stops it');
     lines.push([
       '1 at launch',
       `${verdict}: ${usd(reservation.asked_usd)} asked, ${usd(reservation.spent_usd)} spent and ${usd(reservation.reserved_usd)} reserved of ${usd(reservation.limit_usd)}`,
     ]);
-  } else lines.push(['1 at launch', pc.yellow('unknown: no ledger answered')]);
+  } else lines.push(['1 at launch', colours.yellow('unknown: no ledger answered')]);
   if (offers.least_needed_usd !== null) {
-    const verdict = offers.affordable > 0 ? pc.green('passes') : pc.red('stops it');
+    const verdict = offers.affordable > 0 ? colours.green('passes') : colours.red('stops it');
     lines.push([
       '2 per offer',
       `${verdict}: the budget carries ${offers.affordable} of ${plural(offers.of, 'offer')}; the cheapest start needs ${usd(offers.least_needed_usd)} of ${usd(worst.budget_usd)}`,
@@ -107,35 +108,34 @@ function offersLines(plan: PlanAnswer, look: Look): string[] {
   const more = plan.offers_fit - shown.length;
   return [
     '',
-    pc.bold('Tried in this order'),
+    colours.bold('Tried in this order'),
     ...rankedTable(shown, look),
-    ...(more > 0 ? [pc.dim(`and ${more} more: leash offers`)] : []),
+    ...(more > 0 ? [colours.dim(`and ${more} more: leash offers`)] : []),
   ];
 }
 
 function tiersLines(plan: PlanAnswer, look: Look): string[] {
-  const isWide = look.width >= WIDE;
   const columns = [
-    { title: '#', align: 'right' as const },
+    { title: '#', align: 'right', dropped: 3 },
     { title: 'tier' },
-    { title: 'at most', align: 'right' as const },
-    { title: 'fit', align: 'right' as const },
-    { title: 'loads' },
-    ...(isWide ? [{ title: 'context', align: 'right' as const }] : []),
-    { title: 'for' },
-    { title: 'why not the others' },
-  ];
+    { title: 'at most', align: 'right', dropped: 5 },
+    { title: 'fit', align: 'right' },
+    { title: 'loads', narrowest: 19, dropped: 4 },
+    { title: 'context', align: 'right', dropped: 1 },
+    { title: 'for', narrowest: 20, dropped: 2 },
+    { title: 'why not the others', narrowest: 12 },
+  ] satisfies Column[];
   const rows = plan.tiers.map((tier) => [
     String(tier.priority),
     tier.name,
     tier.usd_per_hour_max.toFixed(2),
     `${tier.offers_fit}/${tier.offers_seen}`,
-    tier.serving === null ? pc.dim('-') : modelName(tier.serving.model),
-    ...(isWide ? [String(tier.serving?.context_tokens ?? '')] : []),
+    tier.serving === null ? colours.dim('-') : modelName(tier.serving.model),
+    String(tier.serving?.context_tokens ?? ''),
     tier.use_case,
     whyText(tier),
   ]);
-  return ['', pc.bold('Tiers'), ...table(columns, rows, look.width)];
+  return ['', colours.bold('Tiers'), ...table(columns, rows, look.width)];
 }
 
 function whyText(tier: PlanAnswer['tiers'][number]): string {

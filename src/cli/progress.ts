@@ -1,5 +1,5 @@
-import pc from 'picocolors';
 import type { AttemptAnswer, StatusAnswer } from '../admin/answers.ts';
+import { colours } from './colours.ts';
 import { clock, usdPerHour } from './text.ts';
 
 /**
@@ -10,17 +10,12 @@ import { clock, usdPerHour } from './text.ts';
  */
 export function progressLines(before: StatusAnswer | null, now: StatusAnswer, nowMs: number): string[] {
   const startedMs = now.started_at === null ? nowMs : Date.parse(now.started_at);
-  const at = pc.dim(clock(nowMs - startedMs).padStart(7));
+  const at = colours.dim(clock(nowMs - startedMs).padStart(7));
   return [
     ...acceptanceLines(before, now),
     ...now.attempts.flatMap((attempt) => attemptLines(findAttempt(before, attempt), attempt)),
     ...stateLines(before, now),
   ].map((line) => `${at}  ${line}`);
-}
-
-/** What the live line says between two such lines. */
-export function liveText(status: StatusAnswer): string {
-  return `${STATE_WORDS[status.state]}: ${status.detail}`;
 }
 
 /** What an attempt's failure was, and whose, in plain words. */
@@ -67,7 +62,7 @@ function attemptLines(before: AttemptAnswer | undefined, now: AttemptAnswer): st
     lines.push(`${name}: instance ${now.instance_id} rented`);
   }
   if (now.failure !== null && (before?.failure ?? null) === null) {
-    lines.push(pc.red(`${name} failed: ${failureText(now)}`));
+    lines.push(colours.red(`${name} failed: ${failureText(now)}`));
   }
   if (before !== undefined && now.phase === 'settling' && before.phase !== 'settling') {
     lines.push(`${name}: the market gave no clear answer; looking for the instance by its label`);
@@ -80,7 +75,7 @@ function attemptLines(before: AttemptAnswer | undefined, now: AttemptAnswer): st
 
 function stateLines(before: StatusAnswer | null, now: StatusAnswer): string[] {
   if (before?.state === now.state) return [];
-  if (now.state === 'READY') return [pc.green('READY')];
+  if (now.state === 'READY') return [colours.green('READY')];
   // An attempt's own line says that it is being rented, and the receipt that the session has ended.
   if (now.state === 'IDLE' || now.state === 'LAUNCHING') return [];
   return [STATE_WORDS[now.state]];

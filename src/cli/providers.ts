@@ -1,10 +1,11 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
 import type { ProvidersAnswer } from '../admin/answers.ts';
 import { callOf, lookNow, printJson, printLines } from './call-options.ts';
+import { colours } from './colours.ts';
 import { CommandError, EXIT } from './exit-code.ts';
+import { type Column, table } from './layout.ts';
 import type { Look } from './status-text.ts';
-import { type Column, moment, plural, table } from './text.ts';
+import { moment, plural } from './text.ts';
 
 type Provider = ProvidersAnswer['items'][number];
 
@@ -45,15 +46,15 @@ function switchCommand(): Command {
 /** A row for each provider in its order, then where the traffic goes and what failed last. */
 export function providersText(answer: ProvidersAnswer, { nowMs, width }: Look): string[] {
   const columns: Column[] = [
-    { title: 'PROVIDER' },
-    { title: 'STATE' },
-    { title: 'IN FLIGHT', align: 'right' },
-    { title: 'FIRST BYTE', align: 'right' },
-    { title: '$/M TOKENS', align: 'right' },
-    { title: 'MODELS' },
+    { title: 'provider' },
+    { title: 'state' },
+    { title: 'in flight', align: 'right', dropped: 3 },
+    { title: 'first byte', align: 'right', dropped: 2 },
+    { title: '$/M tokens', align: 'right', dropped: 4 },
+    { title: 'models', narrowest: 16, dropped: 1 },
   ];
   const rows = answer.items.map((provider) => [
-    provider.active ? pc.bold(provider.provider) : provider.provider,
+    provider.active ? colours.bold(provider.provider) : provider.provider,
     stateText(provider),
     provider.configured ? String(provider.in_flight) : '',
     provider.latency_ms.p50 === null ? '' : `${Math.round(provider.latency_ms.p50)} ms`,
@@ -64,11 +65,11 @@ export function providersText(answer: ProvidersAnswer, { nowMs, width }: Look): 
 }
 
 function stateText({ configured, healthy, breaker, targets }: Provider): string {
-  if (!configured) return pc.dim('not configured');
-  if (targets.length === 0) return pc.yellow('nothing to ask');
+  if (!configured) return colours.dim('not configured');
+  if (targets.length === 0) return colours.yellow('nothing to ask');
   const counted = targets.length > 1 ? `, ${plural(targets.length, 'target')}` : '';
-  if (healthy) return `${pc.green('healthy')}${counted}`;
-  return pc.red(breaker === 'closed' ? `failing${counted}` : `breaker ${breaker}${counted}`);
+  if (healthy) return `${colours.green('healthy')}${counted}`;
+  return colours.red(breaker === 'closed' ? `failing${counted}` : `breaker ${breaker}${counted}`);
 }
 
 function whereText({ active, switched_to: switched }: ProvidersAnswer): string[] {

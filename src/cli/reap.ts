@@ -2,7 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ReapAnswer } from '../admin/answers.ts';
 import { OWNER_ID } from '../domain/label.ts';
 import { callOf, lookNow, printJson, printLines } from './call-options.ts';
-import { plural, table, usdPerHour } from './text.ts';
+import { type Column, table } from './layout.ts';
+import { plural, usdPerHour } from './text.ts';
 
 export type ReapOptions = { dryRun?: boolean; owner?: string; withoutTemporal?: boolean };
 
@@ -65,7 +66,12 @@ export function reapText(answer: ReapAnswer, { width }: { width: number }): stri
   ];
 }
 
-const COLUMNS = [{ title: 'INSTANCE' }, { title: 'IS' }, { title: 'WHY' }, { title: 'LABEL' }];
+const COLUMNS: readonly Column[] = [
+  { title: 'instance', align: 'right' },
+  { title: 'is' },
+  { title: 'why', narrowest: 20 },
+  { title: 'label', narrowest: 24, dropped: 1 },
+];
 
 function ownerId(text: string): string {
   if (OWNER_ID.test(text)) return text;

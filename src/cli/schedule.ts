@@ -2,8 +2,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { HoursAnswer } from '../admin/answers.ts';
 import { callOf, lookNow, printJson, printLines } from './call-options.ts';
 import { CommandError, EXIT } from './exit-code.ts';
+import { type Column, table } from './layout.ts';
 import { addOrderOptions, type OrderOptions, orderOf } from './order-options.ts';
-import { moment, table } from './text.ts';
+import { moment } from './text.ts';
 
 type Range = { from: string; to: string };
 type AddOptions = OrderOptions & { weekdays?: Range; daily?: Range; timezone: string };
@@ -74,12 +75,16 @@ function hoursText(items: readonly HoursAnswer[]): string[] {
     hours.model,
     hours.paused ? 'paused' : hours.next_launch_at === null ? 'never' : moment(hours.next_launch_at, nowMs),
   ]);
-  return table(
-    ['NAME', 'SESSION', 'HOURS', 'MODEL', 'NEXT LAUNCH'].map((title) => ({ title })),
-    rows,
-    width,
-  );
+  return table(COLUMNS, rows, width);
 }
+
+const COLUMNS: readonly Column[] = [
+  { title: 'name', narrowest: 12 },
+  { title: 'session', narrowest: 12, dropped: 2 },
+  { title: 'hours' },
+  { title: 'model', narrowest: 14, dropped: 1 },
+  { title: 'next launch', dropped: 3 },
+];
 
 function range(text: string): Range {
   const match = /^(\d{2}:\d{2})-(\d{2}:\d{2})$/.exec(text);

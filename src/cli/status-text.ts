@@ -1,7 +1,8 @@
-import pc from 'picocolors';
 import type { AttemptAnswer, SessionsAnswer, StatusAnswer } from '../admin/answers.ts';
+import { colours } from './colours.ts';
+import { type Column, facts, table } from './layout.ts';
 import { receiptText } from './receipt-text.ts';
-import { clock, duration, facts, moment, table, usd, usdPerHour } from './text.ts';
+import { clock, duration, moment, usd, usdPerHour } from './text.ts';
 
 export type Look = { readonly nowMs: number; readonly width: number };
 
@@ -10,22 +11,26 @@ export function statusText(status: StatusAnswer, look: Look): string[] {
   if (status.state === 'IDLE' && status.receipt !== null) {
     return [headline(status, look), '', ...receiptText(status.receipt, look)];
   }
-  return [headline(status, look), ...facts(factsOf(status, look)), ...attemptsTable(status.attempts, look)];
+  return [
+    headline(status, look),
+    ...facts(factsOf(status, look), look),
+    ...attemptsTable(status.attempts, look),
+  ];
 }
 
 export function sessionsText(list: SessionsAnswer, look: Look): string[] {
   if (list.items.length === 0)
     return ['No session is open. `leash launch` starts one; --all shows past ones.'];
   const columns = [
-    { title: 'session' },
+    { title: 'session', narrowest: 12 },
     { title: 'state' },
-    { title: 'outcome' },
-    { title: 'GPU' },
-    { title: '$/h', align: 'right' as const },
-    { title: 'instance', align: 'right' as const },
-    { title: 'started' },
-    { title: 'for', align: 'right' as const },
-  ];
+    { title: 'outcome', dropped: 5 },
+    { title: 'GPU', narrowest: 8, dropped: 4 },
+    { title: '$/h', align: 'right', dropped: 6 },
+    { title: 'instance', align: 'right', dropped: 1 },
+    { title: 'started', dropped: 2 },
+    { title: 'for', align: 'right', dropped: 3 },
+  ] satisfies Column[];
   const rows = list.items.map((item) => [
     item.session,
     colourState(item.state),
@@ -40,17 +45,17 @@ export function sessionsText(list: SessionsAnswer, look: Look): string[] {
 }
 
 export function colourState(state: string): string {
-  if (state === 'READY') return pc.green(state);
-  if (state === 'IDLE') return pc.dim(state);
-  return pc.yellow(state);
+  if (state === 'READY') return colours.green(state);
+  if (state === 'IDLE') return colours.dim(state);
+  return colours.yellow(state);
 }
 
 function headline(status: StatusAnswer, look: Look): string {
   const since =
     status.state === 'IDLE' || status.started_at === null
       ? ''
-      : pc.dim(`  launched ${clock(look.nowMs - Date.parse(status.started_at))} ago`);
-  return `${pc.bold(status.session)}  ${colourState(status.state)}${since}  ${status.detail}`;
+      : colours.dim(`  launched ${clock(look.nowMs - Date.parse(status.started_at))} ago`);
+  return `${colours.bold(status.session)}  ${colourState(status.state)}${since}  ${status.detail}`;
 }
 
 function factsOf(status: StatusAnswer, look: Look): [string, string][] {
@@ -87,27 +92,29 @@ function untilText(iso: string | null, look: Look): string | null {
 
 function healthText(status: StatusAnswer): string | null {
   const failures = status.health.consecutive_failures;
-  return failures === 0 ? null : pc.red(`${failures} failed looks in a row`);
+  return failures === 0 ? null : colours.red(`${failures} failed looks in a row`);
 }
 
 /** The provider was told to destroy it and still shows it: money may be running. */
 function unconfirmedText(status: StatusAnswer): string | null {
   const seconds = status.unconfirmed_for_seconds;
-  return seconds === null ? null : pc.yellow(`destroyed ${duration(seconds * 1_000)} ago and still listed`);
+  return seconds === null
+    ? null
+    : colours.yellow(`destroyed ${duration(seconds * 1_000)} ago and still listed`);
 }
 
 function attemptsTable(attempts: readonly AttemptAnswer[], look: Look): string[] {
   if (attempts.length === 0) return [];
   const columns = [
-    { title: 'attempt', align: 'right' as const },
-    { title: 'GPU' },
-    { title: '$/h', align: 'right' as const },
-    { title: 'machine', align: 'right' as const },
-    { title: 'instance', align: 'right' as const },
+    { title: 'attempt', align: 'right' },
+    { title: 'GPU', narrowest: 8 },
+    { title: '$/h', align: 'right', dropped: 3 },
+    { title: 'machine', align: 'right', dropped: 2 },
+    { title: 'instance', align: 'right', dropped: 1 },
     { title: 'phase' },
-    { title: 'cost', align: 'right' as const },
-    { title: 'failure' },
-  ];
+    { title: 'cost', align: 'right', dropped: 4 },
+    { title: 'failure', narrowest: 16 },
+  ] satisfies Column[];
   const rows = attempts.map((attempt) => [
     String(attempt.attempt),
     attempt.gpu,
@@ -116,7 +123,7 @@ function attemptsTable(attempts: readonly AttemptAnswer[], look: Look): string[]
     attempt.instance_id === null ? '' : String(attempt.instance_id),
     attempt.phase,
     usd(attempt.usd),
-    attempt.failure === null ? '' : pc.red(`${attempt.failure.kind}: ${attempt.failure.message}`),
+    attempt.failure === null ? '' : colours.red(`${attempt.failure.kind}: ${attempt.failure.message}`),
   ]);
   return ['', ...table(columns, rows, look.width - 2).map((line) => `  ${line}`)];
 }

@@ -2,8 +2,10 @@ import { Command } from 'commander';
 import { type Call, callOf, lookNow, printJson, printLines, sessionOption } from './call-options.ts';
 import { EXIT } from './exit-code.ts';
 import { follow, onInterrupt, untilEnded } from './follow.ts';
-import { openLiveLine } from './live-line.ts';
+import { leftLines, stayingFooter } from './launch.ts';
+import { isScreen } from './live-screen.ts';
 import { statusText } from './status-text.ts';
+import { openWatcher, silentWatcher } from './watcher.ts';
 
 type StatusOptions = { session: string; watch?: boolean };
 
@@ -14,7 +16,10 @@ export function statusCommand(): Command {
       'Shows a session. With --watch it goes on until the session has ended; Ctrl-C stops the watching only.',
     )
     .addOption(sessionOption())
-    .option('-w, --watch', 'go on, one line for each thing that happens')
+    .option(
+      '-w, --watch',
+      'go on until its end: a screen on a terminal, in a pipe a line for each thing that happens',
+    )
     .action(async (options: StatusOptions, command: Command) => {
       process.exitCode = await showStatus(callOf(command), options);
     });
@@ -30,24 +35,25 @@ async function showStatus(call: Call, options: StatusOptions): Promise<number> {
     print(first);
     return EXIT.done;
   }
-  if (!call.isJson) print(first);
+  const isOnScreen = isScreen(process.stdout);
+  if (!call.isJson && !isOnScreen) print(first);
   using interrupt = onInterrupt();
-  const line = call.isJson ? jsonLines() : openLiveLine();
+  const watcher = call.isJson
+    ? silentWatcher
+    : openWatcher({ footer: stayingFooter(options.session), isRecorded: false });
   const followed = await follow(call.api, {
     session: options.session,
     seen: first,
     isToldAlready: true,
-    line,
+    watcher,
     signal: interrupt.signal,
     until: untilEnded(),
-  }).finally(() => line.close());
-  if (followed.kind !== 'there') return EXIT.interrupted;
-  if (!call.isJson) printLines(['']);
+  }).finally(() => watcher.close());
+  if (followed.kind !== 'there') {
+    if (!call.isJson) printLines(leftLines(options.session));
+    return EXIT.interrupted;
+  }
+  if (!call.isJson && !isOnScreen) printLines(['']);
   print(followed.answer);
   return EXIT.done;
-}
-
-/** With --json the watch is silent until its end: standard output holds one document. */
-function jsonLines() {
-  return { print: () => undefined, show: () => undefined, close: () => undefined };
 }

@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
-
 /** Dollars as people read them: cents from ten cents on, finer below, where a minute of a GPU lies. */
 export function usd(amount: number): string {
   const digits = Math.abs(amount) >= 0.1 || amount === 0 ? 2 : 4;
@@ -40,68 +38,6 @@ function day(at: Date): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
-export type Column = { title: string; align?: 'left' | 'right' };
-
-/** A table no wider than `width`: what does not fit is cut from the widest column, with an ellipsis. */
-export function table(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  width: number,
-): string[] {
-  const widths = fitWidths(
-    columns.map((column, at) =>
-      Math.max(column.title.length, ...rows.map((row) => visibleLength(row[at] ?? ''))),
-    ),
-    width - GAP.length * (columns.length - 1),
-  );
-  const line = (cells: readonly string[]) =>
-    columns
-      .map((column, at) =>
-        pad(cut(cells[at] ?? '', widths[at] ?? 0), widths[at] ?? 0, column.align ?? 'left'),
-      )
-      .join(GAP)
-      .trimEnd();
-  return [line(columns.map((column) => column.title)), ...rows.map(line)];
-}
-
-/** `name   value` lines with the values in one column. */
-export function facts(pairs: readonly (readonly [name: string, value: string])[], indent = '  '): string[] {
-  const width = Math.max(0, ...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${indent}${name.padEnd(width)}   ${value}`);
-}
-
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
-}
-
-export function visibleLength(text: string): number {
-  return stripVTControlCharacters(text).length;
-}
-
-const GAP = '  ';
-const NARROWEST = 6;
-
-/** Takes from the widest until all fit; below a few characters a column tells nothing, so it stops there. */
-function fitWidths(wanted: readonly number[], available: number): number[] {
-  const widths = [...wanted];
-  let excess = widths.reduce((sum, one) => sum + one, 0) - available;
-  while (excess > 0) {
-    const widest = widths.indexOf(Math.max(...widths));
-    const width = widths[widest] ?? 0;
-    if (width <= NARROWEST) break;
-    widths[widest] = width - 1;
-    excess -= 1;
-  }
-  return widths;
-}
-
-/** Cut text loses its colours: half an escape sequence would colour the rest of the screen. */
-export function cut(text: string, width: number): string {
-  if (visibleLength(text) <= width) return text;
-  return `${stripVTControlCharacters(text).slice(0, Math.max(0, width - 1))}…`;
-}
-
-function pad(text: string, width: number, align: 'left' | 'right'): string {
-  const space = ' '.repeat(Math.max(0, width - visibleLength(text)));
-  return align === 'left' ? text + space : space + text;
 }

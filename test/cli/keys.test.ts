@@ -26,7 +26,7 @@ test('keys are made with limits, listed, and revoked by name', async () => {
   expect(made.out).toMatch(/models +qwen, opus/);
   expect(made.out).toMatch(/limits +60 requests\/min, 10000 tokens\/min, \$2\.50 a month/);
   const listed = await leash('list');
-  expect(listed.out).toMatch(/^NAME +ID +TOKEN/);
+  expect(listed.out).toMatch(/^name +id +token/);
   expect(listed.out).toMatch(/app +key_\w+ +sk-leash-\S{4}….. +until .* qwen, opus .* \$0\.00 +never/);
   const token = made.out.split('\n')[0] ?? '';
   expect(listed.out).not.toContain(token);

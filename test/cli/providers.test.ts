@@ -15,7 +15,7 @@ test('the providers are listed in their order, with where the traffic goes', asy
   await using _vllm = await serveFakeVllm(edge);
   const listed = await runLeash(['providers', '--url', edge.url], { env });
   expect(listed, listed.err).toMatchObject({ code: 0, err: '' });
-  expect(listed.out).toMatch(/^PROVIDER +STATE +IN FLIGHT/);
+  expect(listed.out).toMatch(/^provider +state +in flight/);
   expect(listed.out).toMatch(/^modal +healthy/m);
   expect(listed.out).toMatch(/^vastai +healthy/m);
   expect(listed.out).toMatch(/^anthropic +not configured/m);

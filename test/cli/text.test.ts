@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clock, cut, duration, table, usd, visibleLength } from '../../src/cli/text.ts';
+import { clock, duration, usd } from '../../src/cli/text.ts';
 
 describe('amounts', () => {
   test.each([
@@ -28,30 +28,5 @@ describe('amounts', () => {
     [7_200_000, '2 h'],
   ])('%i ms lasts %s', (ms, text) => {
     expect(duration(ms)).toBe(text);
-  });
-});
-
-describe('a table', () => {
-  const columns = [{ title: 'name' }, { title: 'cost', align: 'right' as const }, { title: 'why' }];
-  const rows = [
-    ['a', '$1.00', 'short'],
-    ['bee', '$10.00', `a long sentence ${'that goes on '.repeat(10)}`],
-  ];
-
-  test('puts each column under its title, numbers to the right', () => {
-    expect(table(columns, [['a', '$1.00', 'x']], 80)).toEqual(['name   cost  why', 'a     $1.00  x']);
-  });
-
-  test('is no wider than the terminal: the widest column gives way', () => {
-    const lines = table(columns, rows, 40);
-    expect(Math.max(...lines.map(visibleLength))).toBeLessThanOrEqual(40);
-    expect(lines[2]).toContain('$10.00');
-    expect(lines[2]).toMatch(/…$/);
-  });
-
-  test('counts letters, not the colours around them', () => {
-    const red = '\u001b[31mfailed\u001b[39m';
-    expect(cut(red, 6)).toBe(red);
-    expect(cut(red, 4)).toBe('fai…');
   });
 });

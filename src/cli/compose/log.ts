@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import pc from 'picocolors';
 import { type Logger, multistream, pino } from 'pino';
 import type { Config } from '../../config.ts';
 import { makeLogger } from '../../logging.ts';
+import { colours } from '../colours.ts';
 
 type LogSettings = {
   home: string;
@@ -50,5 +50,5 @@ type Entry = {
 function screenLine(json: string): string {
   const { msg, message, error, err, workflowId } = JSON.parse(json) as Entry;
   const what = [msg, workflowId, err?.message ?? error ?? message].filter((part) => part !== undefined);
-  return `${pc.dim(new Date().toTimeString().slice(0, 8))}  ${pc.red(what.join(': '))}`;
+  return `${colours.dim(new Date().toTimeString().slice(0, 8))}  ${colours.red(what.join(': '))}`;
 }

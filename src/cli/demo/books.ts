@@ -1,7 +1,8 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import type { ReceiptAnswer } from '../../admin/answers.ts';
-import { type Column, usd } from '../text.ts';
+import type { Column } from '../layout.ts';
+import { usd } from '../text.ts';
 
 /** A contract in the books of a simulated market, as far as a receipt is held against it. */
 const contractSchema = z.object({

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
-import pc from 'picocolors';
 import type { ReceiptAnswer, StatusAnswer } from '../../admin/answers.ts';
 import type { LaunchInput } from '../../admin/schema.ts';
 import { lookNow, printLines } from '../call-options.ts';
+import { colours } from '../colours.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { extendedLine } from '../extend.ts';
 import { type Following, follow, untilEnded, untilUsable } from '../follow.ts';
 import type { Answer } from '../http.ts';
 import { failedLines } from '../launch.ts';
-import { openLiveLine } from '../live-line.ts';
+import { table } from '../layout.ts';
 import { receiptText } from '../receipt-text.ts';
 import { statusText } from '../status-text.ts';
-import { table } from '../text.ts';
+import { openWatcher } from '../watcher.ts';
 import { COMPARISON_COLUMNS, compareWithBooks, isSettled, readBooks } from './books.ts';
 import { streamChat } from './chat.ts';
 import { type Stage, scene } from './stage.ts';
@@ -40,7 +40,7 @@ export async function launchAndWatch(
 /** Asks the model something through the gateway and shows the answer as it arrives. */
 export async function chat(stage: Stage, content: string, maxTokens: number): Promise<void> {
   scene('a streamed chat completion through the gateway');
-  printLines([pc.dim(`  > ${content}`)]);
+  printLines([colours.dim(`  > ${content}`)]);
   process.stdout.write('  ');
   const { pieces, firstPieceMs, tookMs } = await streamChat({
     apiUrl: stage.api.url,
@@ -52,7 +52,7 @@ export async function chat(stage: Stage, content: string, maxTokens: number): Pr
   });
   printLines([
     '',
-    pc.dim(
+    colours.dim(
       `  ${pieces} pieces, the first after ${firstPieceMs.toFixed(0)} ms, all after ${tookMs.toFixed(0)} ms`,
     ),
   ]);
@@ -116,20 +116,20 @@ export async function holdAgainstBooks(
       ['They disagree:', ...disagreements.map((line) => `  ${line}`)].join('\n'),
     );
   printLines([
-    pc.green('  They agree within 1 % or 5 s of the price, and both show the instance destroyed.'),
+    colours.green('  They agree within 1 % or 5 s of the price, and both show the instance destroyed.'),
   ]);
 }
 
 type Watch = Pick<Following, 'until' | 'isToldAlready'> & { timeoutMs: number; seen: Answer<StatusAnswer> };
 
 async function watch(stage: Stage, how: Watch): Promise<StatusAnswer> {
-  const line = openLiveLine();
+  const watcher = openWatcher({ footer: [], isRecorded: true });
   const followed = await follow(stage.api, {
     session: SESSION,
-    line,
+    watcher,
     signal: stage.signal,
     ...how,
-  }).finally(() => line.close());
+  }).finally(() => watcher.close());
   if (followed.kind === 'there') return followed.answer.value;
   const last = followed.kind === 'late' ? followed.answer?.value : undefined;
   throw new CommandError(

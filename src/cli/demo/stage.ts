@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pc from 'picocolors';
 import { printLines } from '../call-options.ts';
+import { colours } from '../colours.ts';
 import { logFile, openLog } from '../compose/log.ts';
 import type { SimulatorChoices } from '../compose/simulated-market.ts';
 import { compose, type Running } from '../compose.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { type AdminApi, connectAdmin } from '../http.ts';
 import { watchInterrupts } from '../interrupts.ts';
-import { openLiveLine } from '../live-line.ts';
+import { openLiveScreen, waitingFrame } from '../live-screen.ts';
 
 /** A whole installation of its own, on which a demonstration plays. */
 export type Stage = {
@@ -38,7 +38,9 @@ export async function play({ title, settings, simulator, timeoutMs, act }: Play)
   using interrupts = watchInterrupts();
   const startedMs = Date.now();
   const base = mkdtempSync(join(tmpdir(), 'leash-demo-'));
-  printLines([`${pc.bold(title)} ${pc.dim('(a simulated market of its own: nothing here costs money)')}`]);
+  printLines([
+    `${colours.bold(title)} ${colours.dim('(a simulated market of its own: nothing here costs money)')}`,
+  ]);
   let running: Running | null = null;
   const curtain = new AbortController();
   try {
@@ -58,22 +60,25 @@ export async function play({ title, settings, simulator, timeoutMs, act }: Play)
     curtain.abort();
     await running?.stop();
     const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failed;
-    printLines(['', pc.red(reasonOf(error))]);
+    printLines(['', colours.red(reasonOf(error))]);
     if (exitCode === EXIT.interrupted) rmSync(base, { recursive: true, force: true });
     else printLines([`The log is kept: ${logFile(join(base, 'simulated'))}`]);
     return exitCode;
   }
   const troubles = await running.stop();
-  for (const { part, why } of troubles) printLines([pc.red(`The ${part}: ${why}`)]);
+  for (const { part, why } of troubles) printLines([colours.red(`The ${part}: ${why}`)]);
   rmSync(base, { recursive: true, force: true });
   const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
-  printLines(['', troubles.length === 0 ? pc.green(`Done in ${seconds} s.`) : `Ended after ${seconds} s.`]);
+  printLines([
+    '',
+    troubles.length === 0 ? colours.green(`Done in ${seconds} s.`) : `Ended after ${seconds} s.`,
+  ]);
   return troubles.length === 0 ? EXIT.done : EXIT.failed;
 }
 
 /** A heading of the play. */
 export function scene(text: string): void {
-  printLines(['', `${pc.cyan('▸')} ${pc.bold(text)}`]);
+  printLines(['', `${colours.cyan('▸')} ${colours.bold(text)}`]);
 }
 
 async function raise(
@@ -82,7 +87,7 @@ async function raise(
   simulator: SimulatorChoices,
 ): Promise<Running> {
   scene('up: simulated market, Temporal, worker, HTTP server');
-  const line = openLiveLine();
+  const screen = openLiveScreen();
   const startedMs = Date.now();
   try {
     const running = await compose({
@@ -91,14 +96,14 @@ async function raise(
       ownTemporal: true,
       simulator,
       logger: openLog({ home: join(base, 'simulated'), level: 'info', print: null }),
-      onStarting: (names) => line.show(`starting ${names.join(' and ')}`, startedMs),
+      onStarting: (names) => screen.show(waitingFrame(`starting ${names.join(' and ')}`, startedMs)),
     });
-    line.print(`  up after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s`);
-    line.print(`  admin API and gateway  ${running.apiUrl}`);
-    line.print(`  Temporal Web UI        ${running.temporal.uiUrl ?? ''}`);
+    screen.print(`  up after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s`);
+    screen.print(`  admin API and gateway  ${running.apiUrl}`);
+    screen.print(`  Temporal Web UI        ${running.temporal.uiUrl ?? ''}`);
     return running;
   } finally {
-    line.close();
+    screen.close();
   }
 }
 

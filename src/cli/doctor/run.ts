@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pc from 'picocolors';
 import { type Config, ConfigError } from '../../config.ts';
 import { type Installation, openInstallation } from '../../installation.ts';
 import { printJson, printLines } from '../call-options.ts';
+import { colours } from '../colours.ts';
 import { settle } from '../compose.ts';
 import { EXIT } from '../exit-code.ts';
 import { readServerNote, type ServerNote } from '../server-note.ts';
@@ -96,7 +96,7 @@ function noMarket(home: string): Check {
   );
 }
 
-const MARKS = { ok: pc.green('ok'), warning: pc.yellow('!!'), broken: pc.red('XX') };
+const MARKS = { ok: colours.green('ok'), warning: colours.yellow('!!'), broken: colours.red('XX') };
 
 export function checkLines(checks: readonly Check[]): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));

@@ -1,7 +1,8 @@
 import type { Endpoint, ServerlessWorker } from '../../vast/serverless.ts';
 import { lookNow, printJson, printLines } from '../call-options.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
-import { plural, table } from '../text.ts';
+import { table } from '../layout.ts';
+import { plural } from '../text.ts';
 import { findEndpoint } from './found.ts';
 import { withMarket } from './market.ts';
 
@@ -46,13 +47,13 @@ function statusLines(endpoint: Endpoint, workers: readonly ServerlessWorker[], l
 function workerTable(workers: readonly ServerlessWorker[]): string[] {
   return table(
     [
-      { title: 'WORKER', align: 'right' },
-      { title: 'STATE' },
-      { title: 'GPU' },
-      { title: 'LOADS/S', align: 'right' },
-      { title: 'LOAD', align: 'right' },
-      { title: 'REQUESTS', align: 'right' },
-      { title: 'ERROR' },
+      { title: 'worker', align: 'right' },
+      { title: 'state' },
+      { title: 'GPU', narrowest: 8, dropped: 4 },
+      { title: 'loads/s', align: 'right', dropped: 1 },
+      { title: 'load', align: 'right', dropped: 2 },
+      { title: 'requests', align: 'right', dropped: 3 },
+      { title: 'error', narrowest: 16 },
     ],
     workers.map(({ workerId, state, gpuName, loadsPerSecond, load, requests, error }) => [
       String(workerId),

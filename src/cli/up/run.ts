@@ -1,11 +1,11 @@
-import pc from 'picocolors';
 import { printLines } from '../call-options.ts';
+import { errorColours } from '../colours.ts';
 import { logFile, openLog } from '../compose/log.ts';
 import type { Trouble } from '../compose/parts.ts';
 import { compose, type Running, settle } from '../compose.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { watchInterrupts } from '../interrupts.ts';
-import { openLiveLine } from '../live-line.ts';
+import { openLiveScreen, waitingFrame } from '../live-screen.ts';
 import { removeServerNote, type ServerNote, writeServerNote } from '../server-note.ts';
 import type { UpOptions } from '../up.ts';
 import { endSessions, openSessions } from './end-sessions.ts';
@@ -48,28 +48,28 @@ function noteOf(running: Running): ServerNote {
 }
 
 async function start(options: UpOptions, settled: Settled): Promise<Running> {
-  const line = openLiveLine();
+  const screen = openLiveScreen();
   const startedMs = Date.now();
-  const screen = { print: line.print };
+  const log = { print: screen.print };
   try {
     return await compose({
       environment: process.env,
       logger: openLog({
         home: settled.home,
         level: settled.config.LEASH_LOG_LEVEL,
-        print: (text) => screen.print(text),
+        print: (text) => log.print(text),
       }),
       simulator: {
         ...(options.timeScale === undefined ? {} : { timeScale: options.timeScale }),
         ...(options.profile === undefined ? {} : { profile: options.profile }),
       },
-      onStarting: (names) => line.show(`starting ${names.join(' and ')}`, startedMs),
+      onStarting: (names) => screen.show(waitingFrame(`starting ${names.join(' and ')}`, startedMs)),
     });
   } catch (error) {
     throw new CommandError(EXIT.failed, error instanceof Error ? error.message : String(error));
   } finally {
-    line.close();
-    screen.print = (text) => printLines([text]);
+    screen.close();
+    log.print = (text) => printLines([text]);
   }
 }
 
@@ -90,7 +90,7 @@ async function endOpenSessions({ config, sessions }: Running, end: End): Promise
 }
 
 function reportDeath({ part, why }: Trouble): void {
-  process.stderr.write(`${pc.red(`The ${part} ended by itself:`)} ${why}\n`);
+  process.stderr.write(`${errorColours.red(`The ${part} ended by itself:`)} ${why}\n`);
 }
 
 /** The simulated market ends with the program: no guard runs on in it. */

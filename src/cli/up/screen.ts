@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
-import pc from 'picocolors';
+import { colours } from '../colours.ts';
 import type { Running } from '../compose.ts';
-import { facts } from '../text.ts';
+import { facts } from '../layout.ts';
 
 /** The one screen of `leash up`: which market, where everything is, what to try. */
 export function upLines(
@@ -58,8 +58,8 @@ export function unendedLines(names: readonly string[], guardMinutes: number): st
 
 function marketLine({ market }: Running): string {
   return market.kind === 'simulated'
-    ? `${pc.bold('leash')} on a ${pc.yellow('simulated market')} (${market.url}): nothing here costs money. Set VASTAI_API_KEY to rent for real.`
-    : `${pc.bold('leash')} on ${pc.red('the real market')} (${market.url}): what is rented here costs money.`;
+    ? `${colours.bold('leash')} on a ${colours.yellow('simulated market')} (${market.url}): nothing here costs money. Set VASTAI_API_KEY to rent for real.`
+    : `${colours.bold('leash')} on ${colours.red('the real market')} (${market.url}): what is rented here costs money.`;
 }
 
 function temporalText({ address, namespace, uiUrl }: Running['temporal']): string {
