@@ -4,6 +4,7 @@ import './theme.ts';
 import './theme.css';
 import './base.css';
 import './components/components.css';
+import './pages/pages.css';
 import './components/session.css';
 import './pages/launch/launch.css';
 
