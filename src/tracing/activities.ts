@@ -7,7 +7,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import { CancelledFailure, defaultPayloadConverter, type Headers } from '@temporalio/common';
+import { defaultPayloadConverter, type Headers } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { HEADER } from './header.ts';
 
@@ -17,7 +17,7 @@ import { HEADER } from './header.ts';
  */
 export const activityTracer =
   (tracer: Tracer): ActivityInterceptorsFactory =>
-  ({ info }) => ({
+  ({ info, cancellationSignal }) => ({
     inbound: {
       execute: async (input, next) => {
         const parent = contextIn(input.headers);
@@ -29,7 +29,9 @@ export const activityTracer =
         try {
           return await context.with(trace.setSpan(parent, span), () => next(input));
         } catch (error) {
-          tellFailure(span, error);
+          // What it failed with then is how it noticed.
+          if (cancellationSignal.aborted) span.setAttribute('leash.called_off', true);
+          else tellFailure(span, error);
           throw error;
         } finally {
           span.end();
@@ -45,11 +47,8 @@ function whichOf({ workflowExecution, taskQueue, attempt }: Info): Record<string
 }
 
 function tellFailure(span: Span, error: unknown): void {
-  if (error instanceof CancelledFailure) span.setAttribute('leash.called_off', true);
-  else {
-    const message = error instanceof Error ? error.message : String(error);
-    span.setStatus({ code: SpanStatusCode.ERROR, message });
-  }
+  const message = error instanceof Error ? error.message : String(error);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
 }
 
 function contextIn(headers: Headers) {
