@@ -45,7 +45,9 @@ export function MarketPage() {
                   <PriceStrips offers={data.items} />
                 </Card>
                 <Card title="In the order of a launch">
-                  <OffersTable offers={data.items} />
+                  <div class="tall">
+                    <OffersTable offers={data.items} />
+                  </div>
                 </Card>
               </>
             )}

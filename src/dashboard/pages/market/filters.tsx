@@ -8,7 +8,8 @@ export type OfferFilter = {
   readonly country: string;
 };
 
-const SHOWN = 60;
+/** As many as one answer holds. */
+const SHOWN = 100;
 
 export function queryOf({ verifiedOnly, usdPerHourMax, country }: OfferFilter): string {
   const query = new URLSearchParams({

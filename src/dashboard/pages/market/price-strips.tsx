@@ -1,6 +1,6 @@
 import type { OfferAnswer } from '../../../admin/answers.ts';
 
-const WIDTH = 600;
+const WIDTH = 760;
 const ROW = 34;
 const LEFT = 128;
 const RIGHT = 24;

@@ -14,7 +14,9 @@ const COLUMNS: readonly Column<SettingAnswer>[] = [
     cell: ({ name, says }) => (
       <>
         <code class="break">{name}</code>
-        <p class="quiet small">{says}</p>
+        <p class="quiet small">
+          <Marked text={says} />
+        </p>
       </>
     ),
   },
@@ -54,6 +56,11 @@ export function SettingsList() {
       </Shown>
     </Card>
   );
+}
+
+/** What stands between backticks is to be typed as it is. */
+function Marked({ text }: { text: string }) {
+  return <>{text.split('`').map((part, at) => (at % 2 === 1 ? <code key={part}>{part}</code> : part))}</>;
 }
 
 function Value({ setting: { value, is_set, is_secret, default: usual } }: { setting: SettingAnswer }) {
