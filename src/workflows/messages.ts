@@ -123,6 +123,8 @@ export function sessionStart(input: SessionInput, startedBy = '') {
       { key: SEARCH_ATTRIBUTES.owner, value: input.owner },
     ],
     staticSummary: `${model}, up to $${budgetUsd}${startedBy}`,
+    // A task that a worker had begun when it died is handed out again after this: no message waits longer.
+    workflowTaskTimeout: '8 seconds' as const,
   };
 }
 
