@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { statusAnswer } from '../../src/admin/answers.ts';
 import { openEventStream } from '../support/event-stream.ts';
 import { aLaunch, type Stack, startStack } from '../support/stack.ts';
 
@@ -49,4 +50,31 @@ test('whoever comes back is told what it missed, and a newcomer what is so', asy
   await using newcomer = await listen(stack, { 'last-event-id': 'of-another-server' });
   await newcomer.until('READY is told', ({ event, data }) => event === 'state' && data.state === 'READY');
   await api.destroyed('default');
+});
+
+test('who asks for views sees the session itself change, from launch to receipt', async () => {
+  await using stack = await startStack();
+  const { api } = stack;
+  await using stream = await openEventStream(`${api.url}/api/admin/events?views=true`, {
+    authorization: `Bearer ${stack.token}`,
+  });
+  await api.launched(aLaunch());
+  const ready = await stream.until(
+    'it is READY in a view',
+    ({ event, data }) => event === 'session' && data.state === 'READY',
+  );
+  expect(statusAnswer.parse(ready.data)).toMatchObject({
+    session: 'default',
+    attempts: [{ phase: 'ready' }],
+  });
+  await using newcomer = await openEventStream(`${api.url}/api/admin/events?views=true`, {
+    authorization: `Bearer ${stack.token}`,
+  });
+  await newcomer.until('it is told at once', ({ event }) => event === 'session', 5_000);
+  await api.destroyed('default');
+  const ended = await stream.until(
+    'its receipt is in a view',
+    ({ event, data }) => event === 'session' && data.receipt !== null,
+  );
+  expect(statusAnswer.parse(ended.data)).toMatchObject({ state: 'IDLE', outcome: 'completed' });
 });

@@ -30,7 +30,8 @@ test('each look leaves a sample: health, rising cost, use and the GPU, until the
   expect(last?.prompt_tokens_total).toBeGreaterThan(0);
   expect(items.map(({ at }) => at)).toEqual(items.map(({ at }) => at).toSorted());
   const { budget, usd_per_hour } = await api.status('default');
-  expect(Math.abs((last?.spent_usd ?? 0) - budget.spent_usd)).toBeLessThan(0.01);
+  // Supervision sees traffic that the session is told of when the slice is over.
+  expect(last?.spent_usd).toBeGreaterThan(budget.spent_usd - 0.01);
   expect(forecast).toMatchObject({ usd_per_hour, budget_usd: budget.limit_usd });
   expect(forecast.total_usd).toBeGreaterThan(budget.spent_usd);
   const newest = await samplesOf(stack, 'default', `?since=${items.at(-2)?.at}`);
@@ -51,6 +52,7 @@ test('each look leaves a sample: health, rising cost, use and the GPU, until the
   expect(Date.parse(lease?.ends_at ?? '') - Date.parse(lease?.last_renewed_at ?? '')).toBe(15 * 60_000);
 
   const { attempts, usd } = await api.destroyed('default');
+  expect(last?.spent_usd).toBeLessThan(usd.total);
   const [attempt] = attempts;
   const times = [attempt?.started_at, attempt?.created_at, attempt?.running_at, attempt?.ready_at].map(
     String,
