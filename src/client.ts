@@ -142,6 +142,8 @@ export type SessionSummary = {
   /** As its memo has them; null where it has none. */
   readonly model?: string | null;
   readonly budgetUsd?: number | null;
+  /** By its receipt; null or absent while there is none. */
+  readonly spentUsd?: number | null;
 };
 
 export type SessionsDeps = {

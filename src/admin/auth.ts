@@ -89,7 +89,7 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' | 'vi
     case 'too-many':
       return new Problem(
         'too-many',
-        `More than ${WRONG_TOKENS_PER_MINUTE} wrong tokens came from this address within a minute.`,
+        `More than ${WRONG_TOKENS_PER_MINUTE} wrong tokens came from this address within a minute. Wait a minute, then try again.`,
         { retryAfterSeconds: admission.retryAfterSeconds },
       );
   }

@@ -149,7 +149,7 @@ export function presentSummary(summary: SessionSummary): SessionSummaryAnswer {
     usd_per_hour: summary.usdPerHour === null ? null : dollars(summary.usdPerHour),
     model: summary.model ?? null,
     budget_usd: summary.budgetUsd ?? null,
-    spent_usd: null,
+    spent_usd: summary.spentUsd == null ? null : dollars(summary.spentUsd),
     started_at: instant(summary.startedAtMs),
     ended_at: time(summary.endedAtMs),
   };

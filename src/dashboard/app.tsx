@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter-preact';
 import { account, reachProblem, restore, signOut } from './account.ts';
 import { Alerts } from './components/alerts.tsx';
@@ -63,6 +63,7 @@ function Frame() {
 }
 
 function Pages() {
+  useArrival();
   return (
     <Switch>
       <Route path="/" component={OverviewPage} />
@@ -79,6 +80,18 @@ function Pages() {
       </Route>
     </Switch>
   );
+}
+
+/** A new page begins at its top, and with the focus in it: what has the focus says where one is. */
+function useArrival(): void {
+  const [path] = useLocation();
+  const shown = useRef(path);
+  useEffect(() => {
+    if (shown.current === path) return;
+    shown.current = path;
+    scrollTo(0, 0);
+    document.getElementById('content')?.focus({ preventScroll: true });
+  }, [path]);
 }
 
 function Side() {

@@ -24,6 +24,11 @@ export function duration(seconds: number | null | undefined): string {
   return minutes > 0 ? `${minutes} m ${pad(rest)} s` : `${rest} s`;
 }
 
+/** A length that does not count: as `duration`, but `45 m` rather than `45 m 00 s`. */
+export function span(seconds: number | null | undefined): string {
+  return duration(seconds).replace(/ 00 [hms]$/, '');
+}
+
 /** Clock time of today, with the date on any other day. */
 export function clock(iso: string | null | undefined, now = new Date()): string {
   return timeText(iso, now, { hour: '2-digit', minute: '2-digit', second: '2-digit' });

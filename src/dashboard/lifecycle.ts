@@ -77,15 +77,16 @@ type Span = { readonly from: number | null; readonly until: number | null };
 function spanOf(name: StepName, status: StatusAnswer, attempt: AttemptAnswer | null): Span {
   const at = (iso: string | null | undefined) => (iso ? Date.parse(iso) : null);
   const ended = at(attempt?.ended_at);
+  const brokenOff = attempt !== null && name === lastReached(attempt) ? ended : null;
   switch (name) {
     case 'search':
       return { from: searchBegan(status, attempt), until: at(attempt?.started_at) };
     case 'rent':
-      return { from: at(attempt?.started_at), until: at(attempt?.created_at) ?? ended };
+      return { from: at(attempt?.started_at), until: at(attempt?.created_at) ?? brokenOff };
     case 'boot':
-      return { from: at(attempt?.created_at), until: at(attempt?.running_at) ?? ended };
+      return { from: at(attempt?.created_at), until: at(attempt?.running_at) ?? brokenOff };
     case 'vllm':
-      return { from: at(attempt?.running_at), until: at(attempt?.ready_at) ?? ended };
+      return { from: at(attempt?.running_at), until: at(attempt?.ready_at) ?? brokenOff };
     case 'serve':
       return { from: at(attempt?.ready_at ?? status.ready_at), until: ended ?? at(status.receipt?.ended_at) };
     case 'return':
@@ -105,11 +106,12 @@ function searchBegan(status: StatusAnswer, attempt: AttemptAnswer | null): numbe
 function standing(
   name: StepName,
   span: Span,
-  { state, outcome }: StatusAnswer,
+  { state, outcome, ready_at }: StatusAnswer,
   attempt: AttemptAnswer | null,
 ): Step['state'] {
   const isOver = state === 'IDLE' && outcome !== null;
   if (isOver && name === 'return') return attempt === null ? 'ahead' : 'done';
+  if (isOver && ready_at !== null) return 'done';
   if (attempt?.failure && name === lastReached(attempt)) return 'failed';
   if (name === 'search') return attempt !== null || state !== 'IDLE' ? 'done' : 'ahead';
   if (span.from === null) return isBefore(name, CURRENT[state]) ? 'done' : 'ahead';

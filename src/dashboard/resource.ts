@@ -66,7 +66,7 @@ export function useResource<Answer>(
     };
   }, [refresh, everyMs]);
 
-  const isCurrent = state.path === path || (keepsLast && path !== null);
+  const isCurrent = state.path === path || keepsLast;
   return {
     data: isCurrent ? state.data : null,
     problem: isCurrent ? state.problem : null,

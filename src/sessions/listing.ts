@@ -7,12 +7,14 @@ import { CALL_MS, type Context } from './context.ts';
 
 const LIST_MAX = 200;
 const LIST_DEFAULT = 50;
+/** A receipt is of the moment before the run closes; a worker that was away can lie between the two. */
+const RECEIPT_BEFORE_MS = 24 * 3_600_000;
 /** Temporal's number for a run that completed. */
 const COMPLETED = 2;
 
 /** By visibility, which lags a little: for lists, not for decisions. */
 export async function listSessions(
-  { client }: Context,
+  { client, archive, logger }: Context,
   filter: ListFilter,
 ): Promise<{ items: SessionSummary[]; next: string | null }> {
   const clauses = ["WorkflowType = 'gpuSession'"];
@@ -30,8 +32,31 @@ export async function listSessions(
     const session = sessionOfWorkflowId(listed.execution?.workflowId ?? '');
     return session === null ? [] : [summaryOf(session, listed)];
   });
+  const spent = await spentBy(items, archive).catch((error: unknown) => {
+    logger.warn({ err: error }, 'the archive does not tell what ended sessions have cost');
+    return new Map<string, number>();
+  });
   const token = answer.nextPageToken;
-  return { items, next: token && token.length > 0 ? Buffer.from(token).toString('base64url') : null };
+  return {
+    items: items.map((item) => ({ ...item, spentUsd: spent.get(item.run ?? '') ?? null })),
+    next: token && token.length > 0 ? Buffer.from(token).toString('base64url') : null,
+  };
+}
+
+/** Dollars of the runs that have ended, by their receipts: one look into the archive for all. */
+async function spentBy(
+  items: readonly SessionSummary[],
+  archive: Context['archive'],
+): Promise<ReadonlyMap<string, number>> {
+  const ended = items.flatMap(({ endedAtMs }) => (endedAtMs === null ? [] : [endedAtMs]));
+  if (ended.length === 0) return new Map();
+  const receipts = await archive.receipts({
+    fromMs: Math.min(...ended) - RECEIPT_BEFORE_MS,
+    toMs: Math.max(...ended) + 1,
+  });
+  // A final receipt stands beside the one it corrects: it comes last and wins.
+  const inOrder = receipts.toSorted((one, other) => Number(one.isFinal) - Number(other.isFinal));
+  return new Map(inOrder.map(({ run, usd }) => [run, usd]));
 }
 
 type Listed = NonNullable<

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { StatusAnswer } from '../../admin/answers.ts';
 import { call } from '../api.ts';
 import { nowMs } from '../clock.ts';
-import { clockMinute, duration, usd, usdPerHour } from '../format.ts';
+import { clockMinute, duration, span, usd, usdPerHour } from '../format.ts';
 import { put } from '../live.ts';
 import { useAction } from '../resource.ts';
 import { spentNow } from '../spending.ts';
@@ -76,7 +76,7 @@ function ExtendForm({ status, onClose }: { status: StatusAnswer; onClose: () => 
       <div class="row row-end">
         <Button onClick={onClose}>Cancel</Button>
         <Button kind="primary" type="submit" isBusy={extending.isRunning} disabled={!isSound}>
-          Extend by {isSound ? duration(minutes * 60) : '…'}
+          Extend by {isSound ? span(minutes * 60) : '…'}
         </Button>
       </div>
     </form>

@@ -1,15 +1,18 @@
 import { signal } from '@preact/signals';
+import { Link } from 'wouter-preact';
 import type { StatusAnswer } from '../../admin/answers.ts';
 import { whyNotAct } from '../account.ts';
 import { sessions } from '../live.ts';
 import { Button } from './button.tsx';
 import { DestroyDialog } from './destroy-dialog.tsx';
 import { ExtendDialog } from './extend-dialog.tsx';
+import { Icon } from './icon.tsx';
 
 /** What is asked about which session: one dialog for all cards. */
 const asked = signal<{ readonly about: 'extend' | 'destroy'; readonly status: StatusAnswer } | null>(null);
 
 export function SessionActions({ status }: { status: StatusAnswer }) {
+  if (status.state === 'IDLE') return <LaunchAgain status={status} />;
   return (
     <div class="row actions">
       <Button
@@ -37,6 +40,16 @@ export function SessionActions({ status }: { status: StatusAnswer }) {
   );
 }
 
+function LaunchAgain({ status: { session, model } }: { status: StatusAnswer }) {
+  const asked = new URLSearchParams({ session, ...(model !== null && { model }) });
+  return (
+    <Link class="button" href={`/launch?${asked}`}>
+      <Icon name="launch" />
+      Launch again
+    </Link>
+  );
+}
+
 /** Stands once in the frame. What it shows of the session follows what is told meanwhile. */
 export function SessionDialogs() {
   const now = asked.value;
@@ -53,11 +66,9 @@ export function SessionDialogs() {
 }
 
 function whyNotExtend({ state }: StatusAnswer): string | undefined {
-  if (state === 'IDLE') return 'It has ended; launch it again.';
   return state === 'DESTROYING' ? 'It is being given back.' : undefined;
 }
 
 function whyNotDestroy({ state }: StatusAnswer): string | undefined {
-  if (state === 'IDLE') return 'It has ended; nothing is rented.';
   return state === 'DESTROYING' ? 'It is being given back already.' : undefined;
 }

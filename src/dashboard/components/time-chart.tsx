@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { clock } from '../format.ts';
 import { theme } from '../theme.ts';
 
 export type Series = {
@@ -22,10 +23,20 @@ type TimeChartProps = {
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
   readonly heightPx?: number;
+  /** What the axis reaches at least, as 100 for per cent. */
+  readonly maxAtLeast?: number;
 };
 
 /** Lines over time, drawn on a canvas; as wide as it may be, drawn again when theme or width change. */
-export function TimeChart({ title, says, times, series, format, heightPx = 200 }: TimeChartProps) {
+export function TimeChart({
+  title,
+  says,
+  times,
+  series,
+  format,
+  heightPx = 200,
+  maxAtLeast = 0,
+}: TimeChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const isDark = theme.value === 'dark';
@@ -35,7 +46,11 @@ export function TimeChart({ title, says, times, series, format, heightPx = 200 }
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    const drawn = new uPlot(optionsOf(element, series, format, heightPx), dataOf(times, series), element);
+    const drawn = new uPlot(
+      optionsOf(element, { series, format, heightPx, maxAtLeast }),
+      dataOf(times, series),
+      element,
+    );
     chart.current = drawn;
     const watch = new ResizeObserver(() => drawn.setSize({ width: element.clientWidth, height: heightPx }));
     watch.observe(element);
@@ -62,12 +77,9 @@ function dataOf(times: readonly number[], series: readonly Series[]): uPlot.Alig
   return [[...times], ...series.map(({ values }) => [...values])] as uPlot.AlignedData;
 }
 
-function optionsOf(
-  element: HTMLElement,
-  series: readonly Series[],
-  format: (value: number) => string,
-  heightPx: number,
-): uPlot.Options {
+type Look = Required<Pick<TimeChartProps, 'series' | 'format' | 'heightPx' | 'maxAtLeast'>>;
+
+function optionsOf(element: HTMLElement, { series, format, heightPx, maxAtLeast }: Look): uPlot.Options {
   const style = getComputedStyle(element);
   const read = (name: string) => style.getPropertyValue(name).trim();
   const axis = {
@@ -80,10 +92,15 @@ function optionsOf(
     height: heightPx,
     cursor: { drag: { x: false, y: false } },
     legend: { show: true, live: true },
-    scales: { y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
-    axes: [axis, { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) }],
+    // Nobody points at it: the legend tells the newest figures.
+    hooks: { ready: [tellNewest], setData: [tellNewest], setCursor: [tellNewest] },
+    scales: { y: { range: (_, min, max) => [Math.min(0, min), Math.max(maxAtLeast, max * 1.08) || 1] } },
+    axes: [
+      { ...axis, values: timesOf },
+      { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+    ],
     series: [
-      {},
+      { label: 'Time', value: (_, at) => (at === null ? '–' : clock(new Date(at * 1_000).toISOString())) },
       ...series.map(({ label, colour, isDashed, isFilled }) => ({
         label,
         stroke: read(`--series-${colour}`),
@@ -96,4 +113,27 @@ function optionsOf(
       })),
     ],
   };
+}
+
+function tellNewest(drawn: uPlot): void {
+  const { idx } = drawn.cursor;
+  if (idx !== null && idx !== undefined) return;
+  drawn.setLegend({ idx: Math.max(0, drawn.data[0].length - 1) }, false);
+}
+
+const DAY_SECONDS = 86_400;
+
+/** Clock times as this browser writes them; the date where a day begins, or where days are the steps. */
+function timesOf(_: uPlot, splits: number[], _axis: number, _space: number, stepSeconds: number): string[] {
+  return splits.map((split) => {
+    const at = new Date(split * 1_000);
+    const isDay = stepSeconds >= DAY_SECONDS || (at.getHours() === 0 && at.getMinutes() === 0);
+    return isDay
+      ? at.toLocaleDateString(undefined, { month: 'short', day: 'numeric' })
+      : at.toLocaleTimeString(undefined, {
+          hour: '2-digit',
+          minute: '2-digit',
+          ...(stepSeconds < 60 && { second: '2-digit' }),
+        });
+  });
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { useLocation } from 'wouter-preact';
+import { useLocation, useSearchParams } from 'wouter-preact';
 import type { LaunchAnswer } from '../../admin/answers.ts';
 import { whyNotAct } from '../account.ts';
 import { call } from '../api.ts';
@@ -18,7 +18,12 @@ import { PlanView } from './launch/plan-view.tsx';
 /** What is asked for at the left, what it would rent and cost at the right; then the button. */
 export function LaunchPage() {
   usePageTitle('Launch');
-  const [form, setForm] = useState<LaunchForm>(EMPTY_FORM);
+  const asked = useSearchParams()[0];
+  const [form, setForm] = useState<LaunchForm>(() => ({
+    ...EMPTY_FORM,
+    session: asked.get('session') ?? '',
+    model: asked.get('model') ?? '',
+  }));
   const [, go] = useLocation();
   const body = toLaunchBody(form);
   const plan = usePlan(body);

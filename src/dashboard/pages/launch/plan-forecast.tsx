@@ -1,6 +1,6 @@
 import type { PlanAnswer } from '../../../admin/answers.ts';
 import { Fact } from '../../components/card.tsx';
-import { duration, usd, usdPerHour } from '../../format.ts';
+import { span, usd, usdPerHour } from '../../format.ts';
 
 /** The first offer's cost in parts, the time to READY, and the most that it can come to. */
 export function PlanForecast({ plan }: { plan: PlanAnswer }) {
@@ -15,9 +15,9 @@ export function PlanForecast({ plan }: { plan: PlanAnswer }) {
             {first.country !== null && ` in ${first.country}`}, serving {first.serving.model}.
           </p>
           <dl class="facts">
-            <Fact name="To READY">{duration(forecast.minutes_to_ready * 60)}</Fact>
+            <Fact name="To READY">{span(forecast.minutes_to_ready * 60)}</Fact>
             <Fact name="Spent at READY">{usd(forecast.at_ready_usd)}</Fact>
-            <Fact name={`One keep-alive (${duration(plan.keep_alive_minutes * 60)})`}>
+            <Fact name={`One keep-alive (${span(plan.keep_alive_minutes * 60)})`}>
               <strong>{usd(forecast.total_usd)}</strong>
             </Fact>
             <Fact name="At most, ever">
@@ -69,10 +69,10 @@ function reach({ running, extension }: PlanAnswer['checkpoints']): string {
   const used =
     budgetEnds === null
       ? ''
-      : `In use without pause, the budget lasts ${duration(budgetEnds * 60)} after READY. `;
+      : `In use without pause, the budget lasts ${span(budgetEnds * 60)} after READY. `;
   return kept === null
     ? used
-    : `${used}It can be extended to ${duration(kept * 60)} after READY, bound by its ${extension.bound_by}.`;
+    : `${used}It can be extended to ${span(kept * 60)} after READY, bound by its ${extension.bound_by}.`;
 }
 
 function Reservation({ reservation }: Pick<PlanAnswer['checkpoints'], 'reservation'>) {

@@ -1,5 +1,5 @@
 import type { OfferAnswer } from '../../../admin/answers.ts';
-import { duration, percent, usd, usdPerHour } from '../../format.ts';
+import { percent, span, usd, usdPerHour } from '../../format.ts';
 
 const FACTORS = {
   price: 'Price',
@@ -38,7 +38,7 @@ function Offer({ offer }: { offer: OfferAnswer }) {
     <li class="offer">
       <span class="quiet num">{rank}</span>
       <div class="stack-tight">
-        <div class="row row-between">
+        <div class="offer-head">
           <span>
             <strong>{gpu}</strong>{' '}
             <span class="quiet small">
@@ -52,7 +52,7 @@ function Offer({ offer }: { offer: OfferAnswer }) {
         <Score offer={offer} />
         <div class="row row-between small quiet num">
           <span>Score {score.toFixed(3)}</span>
-          <span>READY in {duration(boot_minutes * 60)}</span>
+          <span>READY in {span(boot_minutes * 60)}</span>
           <span>{usd(forecast.total_usd)} for one keep-alive</span>
         </div>
         {!is_affordable && (

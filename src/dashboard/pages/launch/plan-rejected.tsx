@@ -29,7 +29,8 @@ export function PlanRejected({ rejected }: { rejected: Rejected }) {
           <li key={kind} class="row-start">
             <strong class="num rejected-count">{times}</strong>
             <span class="break">
-              {kind} <span class="quiet small">for one: {example}</span>
+              {kind.charAt(0).toUpperCase() + kind.slice(1)}{' '}
+              <span class="quiet small">for one: {example}</span>
             </span>
           </li>
         ))}

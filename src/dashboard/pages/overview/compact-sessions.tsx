@@ -8,7 +8,7 @@ import { KeepAlive } from '../../components/session-money.tsx';
 import { usd, usdPerHour } from '../../format.ts';
 import { spentNow } from '../../spending.ts';
 
-/** A line for each session. The browser lays out only the lines in sight (`content-visibility`). */
+/** A line for each session. */
 export function CompactSessions({ all }: { all: readonly StatusAnswer[] }) {
   return (
     <ul class="card compact">

@@ -8,7 +8,7 @@ import { duration, usd, usdPerHour } from '../../format.ts';
 const COLUMNS: readonly Column<AttemptAnswer>[] = [
   { key: 'attempt', title: 'Attempt', cell: ({ attempt }) => attempt },
   { key: 'phase', title: 'Now', cell: (attempt) => <PhaseChip attempt={attempt} /> },
-  { key: 'gpu', title: 'GPU', cell: ({ gpu }) => gpu },
+  { key: 'gpu', title: 'GPU', cell: ({ gpu }) => <span class="nowrap">{gpu}</span> },
   { key: 'machine', title: 'Machine', isNumber: true, cell: ({ machine_id }) => machine_id },
   {
     key: 'instance',
@@ -29,6 +29,8 @@ const COLUMNS: readonly Column<AttemptAnswer>[] = [
   {
     key: 'why',
     title: 'Why it failed',
+    // Said above the table too, with the steps.
+    isMinor: true,
     cell: ({ failure }) =>
       failure !== null && (
         <span class="break">

@@ -7,6 +7,7 @@ import { clockMinute, usd } from '../../format.ts';
 import type { Resource } from '../../resource.ts';
 import type { SamplesAnswer } from '../../samples.ts';
 
+const HEIGHT_PX = 340;
 /** The forecast is drawn for as long again as the session has run, and for half an hour at least. */
 const AHEAD_SECONDS_MIN = 1_800;
 
@@ -33,7 +34,14 @@ function Curve({ status, data }: { status: StatusAnswer; data: SamplesAnswer }) 
   }.`;
   return (
     <>
-      <TimeChart title="Dollars" says={says} times={drawn.times} series={drawn.series} format={usd} />
+      <TimeChart
+        title="Dollars"
+        says={says}
+        times={drawn.times}
+        series={drawn.series}
+        format={usd}
+        heightPx={HEIGHT_PX}
+      />
       <p class="small quiet num">{says}</p>
     </>
   );

@@ -39,6 +39,7 @@ function Charts({ items }: { items: readonly SampleAnswer[] }) {
           series={gpu}
           format={(value) => `${Math.round(value)}`}
           heightPx={HEIGHT_PX}
+          maxAtLeast={100}
         />
       )}
       <TimeChart

@@ -9,29 +9,39 @@ const LINES = 500;
 /** The provider writes the log anew for each question; oftener than this it refuses. */
 const FOLLOW_MS = 10_000;
 
+/** While a container runs. What was read before stays in sight afterwards. */
+const READABLE: ReadonlySet<StatusAnswer['state']> = new Set(['STARTING_VLLM', 'READY']);
+
 /** The newest lines of the container's log, through the provider. */
 export function SessionLog({ status }: { status: StatusAnswer }) {
-  const hasInstance = status.instance_id !== null && status.state !== 'IDLE';
+  const isReadable = READABLE.has(status.state);
   const [isFollowed, setIsFollowed] = useState(false);
   const [text, setText] = useState('');
   const log = useResource<LogsAnswer>(
-    hasInstance ? `/api/admin/sessions/${status.session}/logs?tail=${LINES}` : null,
+    isReadable ? `/api/admin/sessions/${status.session}/logs?tail=${LINES}` : null,
     { everyMs: isFollowed ? FOLLOW_MS : undefined, keepsLast: true },
   );
+  const stateRead = useRef(status.state);
+  useEffect(() => {
+    // What stood there before the model was loaded says nothing of what came after.
+    if (status.state === 'READY' && stateRead.current !== 'READY') log.refresh();
+    stateRead.current = status.state;
+  }, [status.state, log.refresh]);
+  const hasLog = isReadable || log.data !== null;
   return (
     <Card
       title="Log"
       aside={
-        hasInstance && (
+        isReadable && (
           <Button isBusy={log.isLoading} onClick={log.refresh}>
             Refresh
           </Button>
         )
       }
     >
-      {!hasInstance ? (
-        <Empty title="No instance, no log.">
-          <p>The provider keeps a log as long as the instance exists.</p>
+      {!hasLog ? (
+        <Empty title="No log to read.">
+          <p>The provider has one from the start of the container until the instance is gone.</p>
         </Empty>
       ) : (
         <>

@@ -48,11 +48,7 @@ export function SessionReceipt({ receipt }: { receipt: ReceiptAnswer }) {
   return (
     <Card
       title="Receipt"
-      aside={
-        <Chip tone={receipt.final ? 'good' : 'busy'}>
-          {receipt.final ? 'Final' : "Not final: the provider's charges are still coming in"}
-        </Chip>
-      }
+      aside={<Chip tone={receipt.final ? 'good' : 'busy'}>{receipt.final ? 'Final' : 'Not final yet'}</Chip>}
     >
       <dl class="facts">
         <Fact name="Outcome">
@@ -71,6 +67,9 @@ export function SessionReceipt({ receipt }: { receipt: ReceiptAnswer }) {
         </Fact>
         <Fact name="Ended">{clock(receipt.ended_at)}</Fact>
       </dl>
+      {!receipt.final && (
+        <p class="small quiet">The provider's charges still come in; our meter is corrected by them.</p>
+      )}
       {receipt.instances.length > 0 && (
         <Table
           caption="Instances of this session, and when each was seen gone"

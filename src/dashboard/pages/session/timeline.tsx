@@ -62,7 +62,7 @@ function Happened({ item }: { item: TimelineItem }) {
       </time>
       <Shape tone={TONES[kind]} />
       <div class="break">
-        {kind === 'state' ? stateTitle(title) : title}
+        {kind === 'state' ? stateTitle(title) : title.charAt(0).toUpperCase() + title.slice(1)}
         {attempt !== undefined && <span class="quiet small"> · attempt {attempt}</span>}
         {detail !== undefined && <p class="quiet small">{detail}</p>}
       </div>
