@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { NotificationsAnswer, NotificationTestAnswer, ProblemAnswer } from '../../src/admin/answers.ts';
+import { connectClient } from '../../src/temporal/connection.ts';
+import { sessionWorkflowId } from '../../src/workflows/ids.ts';
 import { runLeash } from '../cli/run-leash.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Received, type Receiver, startReceiver } from '../support/receiver.ts';
@@ -29,6 +31,17 @@ function isSigned({ headers, body }: Received): boolean {
   const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
   const mac = createHmac('sha256', SECRET_BYTES).update(`${id}.${timestamp}.${body}`).digest('base64');
   return signature === `v1,${mac}` && id === (JSON.parse(body) as Told).id;
+}
+
+async function continuedAsNew({ temporal }: Stack, session: string): Promise<void> {
+  const { client, close } = await connectClient(temporal);
+  const runOf = async () => (await client.workflow.getHandle(sessionWorkflowId(session)).describe()).runId;
+  try {
+    const first = await runOf();
+    await eventually('it goes on in a new run', async () => (await runOf()) !== first, PATIENT);
+  } finally {
+    await close();
+  }
 }
 
 async function newest({ api }: Stack): Promise<NotificationsAnswer> {
@@ -131,6 +144,7 @@ test('a session that continues as new tells of READY once', async () => {
   const { api } = stack;
   await api.launched(aLaunch({ session: 'long' }));
   await api.ready('long');
+  await continuedAsNew(stack, 'long');
   await api.destroyed('long');
   await eventually('both were taken', () => webhook.taken.length >= 2, PATIENT);
   expect(
