@@ -99,7 +99,7 @@ export function launchFailedNotice(
     severity: 'warning',
     title: `${session} could not be launched`,
     text: [
-      `Session ${session} did not come to serve: ${sentence(cut(launch.reason, REASON_CHARACTERS))} ${leaving}`,
+      `Session ${session} did not come to serve: ${sentence(cut(asEnded(launch.reason), REASON_CHARACTERS))} ${leaving}`,
       ...earlier,
       ...lines,
       remedyOf(failures.at(-1)),
@@ -184,7 +184,7 @@ export function breakerNotice(
     title: `${session} gave up its ${machine.gpu}${next === 'replaced' ? ' and rents another' : ' and ends'}`,
     text:
       `Session ${session} gave up ${name} after ${span(servedMs)} of service: ` +
-      `${sentence(cut(failure.message, REASON_CHARACTERS))} ` +
+      `${sentence(cut(asEnded(failure.message), REASON_CHARACTERS))} ` +
       AFTER_BREAKER[next].replace('{left}', usd(Math.max(0, of.budgetUsd - of.spentUsd))),
     data: { ...machineData(machine), failure: failure.kind, replaced: next === 'replaced' ? 'yes' : 'no' },
   });
@@ -244,9 +244,19 @@ function remedyOf(failure: AttemptFailure | undefined): string {
 }
 
 function attemptLine({ attempt, gpu, machineId, usdPerHour, failure }: AttemptView): string {
-  const why = failure === null ? 'was called off' : cut(failure.message, ATTEMPT_CHARACTERS);
+  const why = failure === null ? 'was called off' : cut(asEnded(failure.message), ATTEMPT_CHARACTERS);
   return `${attempt}. ${gpu}, machine ${machineId}, ${usd(usdPerHour)}/h: ${why}`;
 }
+
+/** What happened, without what was tried next: by now that has happened too, or will not. */
+function asEnded(message: string): string {
+  return message.replace(NEXT_STEP, (_all, letter?: string) =>
+    letter === undefined ? '' : ` ${letter.toUpperCase()}`,
+  );
+}
+
+/** As the table of failures has it; what is to be looked at may follow. */
+const NEXT_STEP = / (?:Another machine|The next one|The next offer) is tried(?:\.|; ([a-z]))/;
 
 const COMPLETED_BECAUSE: Readonly<Record<string, string>> = {
   requested: 'its end was asked for',

@@ -98,29 +98,42 @@ export function breachNewsMs(rental: Rental): number | null {
  */
 export async function watchMoney(rental: Rental): Promise<void> {
   if (!isHeard(rental) || !patched(NOTIFICATIONS_PATCH)) return;
-  try {
+  await harmless(rental, async () => {
     while (!rental.isEnding) {
       tellThreshold(rental);
       if (hasBreachNews(rental)) tellProjectedBreach(rental);
       await nextNews(rental);
     }
-  } catch (error) {
-    // The scope was cancelled: the session is ending, and what is due then is told there.
-    if (!isCancellation(error)) throw error;
-  }
+  });
 }
 
 /** Tells of a DELETE that is not confirmed in time, and again once the instance is seen gone; ends with that. */
 export async function watchTeardown(rental: Rental, attempt: Attempt): Promise<void> {
   if (!isHeard(rental) || !patched(NOTIFICATIONS_PATCH)) return;
   const isGone = () => attempt.phase === 'gone';
-  await condition(() => attempt.destroySentAtMs !== null || isGone());
-  if (isGone()) return;
-  const wasSoon = await condition(isGone, UNCONFIRMED_MS, { summary: 'is it gone in time?' });
-  if (wasSoon) return;
-  tellTeardown(rental, attempt);
-  await condition(isGone);
-  tellTeardown(rental, attempt);
+  await harmless(rental, async () => {
+    await condition(() => attempt.destroySentAtMs !== null || isGone());
+    if (isGone()) return;
+    const wasSoon = await condition(isGone, UNCONFIRMED_MS, { summary: 'is it gone in time?' });
+    if (wasSoon) return;
+    tellTeardown(rental, attempt);
+    await condition(isGone);
+    tellTeardown(rental, attempt);
+  });
+}
+
+/** A bug in what only tells is shown, and is nobody's end. */
+async function harmless({ input }: Rental, watch: () => Promise<void>): Promise<void> {
+  try {
+    await watch();
+  } catch (error) {
+    // Where the scope was cancelled the session is ending, and what is due then is told there.
+    if (!isCancellation(error))
+      log.error('what is told of the session is watched no more', {
+        session: input.session,
+        why: String(error),
+      });
+  }
 }
 
 function tellTeardown(rental: Rental, attempt: Attempt): void {
@@ -133,12 +146,12 @@ const SOON_MS = 1_000;
 
 async function nextNews(rental: Rental): Promise<void> {
   const armedAtMs = Date.now();
-  const nextMs = nextThresholdMs(moneyOf(rental, armedAtMs));
+  const nextMs = nextInLifeMs(rental);
   // Each rearming is two events: what came nearer by a hundredth of the wait is late by no more than that.
   const nearerMs = nextMs === null ? null : nextMs - Math.max(SOON_MS, (nextMs - armedAtMs) / 100);
   const hasNews = () => {
     const money = moneyOf(rental, Date.now());
-    const movedToMs = nextThresholdMs(money);
+    const movedToMs = nextInLifeMs(rental);
     return (
       rental.isEnding ||
       dueThreshold(money) !== null ||
@@ -148,6 +161,12 @@ async function nextNews(rental: Rental): Promise<void> {
   };
   if (nextMs === null) await condition(hasNews);
   else await condition(hasNews, Math.max(SOON_MS, nextMs - armedAtMs), { summary: 'budget threshold' });
+}
+
+/** Null for a threshold that comes after its lifetime: no timer waits for that. */
+function nextInLifeMs(rental: Rental): number | null {
+  const nextMs = nextThresholdMs(moneyOf(rental, Date.now()));
+  return nextMs === null || nextMs > rental.state.lifetimeUntilMs ? null : nextMs;
 }
 
 function hasBreachNews(rental: Rental): boolean {

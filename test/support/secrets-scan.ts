@@ -88,10 +88,11 @@ function secretsOf({ environment, home }: ScanSubject): Secret[] {
 /** Shorter ones would be found in ordinary words. */
 const LENGTH_MIN = 8;
 
-/** The whole, and the password in a login or a URL. */
+/** The whole, the password in a login or a URL, and the path of a webhook, which is its key. */
 function partsOf(value: string): string[] {
   const password = /(?:^|\s)-p\s+(\S+)/.exec(value)?.[1] ?? /:\/\/[^/@:]*:([^@/]+)@/.exec(value)?.[1];
-  return [value, ...(password === undefined ? [] : [password])].filter((part) => part.length >= LENGTH_MIN);
+  const path = /^https?:\/\/[^/]+(\/.*)$/.exec(value)?.[1];
+  return [value, password ?? '', path ?? ''].filter((part) => part.length >= LENGTH_MIN);
 }
 
 function keysOf({ home }: ScanSubject, texts: readonly Text[]): Secret[] {
@@ -211,6 +212,7 @@ const ANSWERS = [
   '/api/admin/costs?format=csv',
   '/api/admin/offers?explain=true',
   '/api/admin/schedules',
+  '/api/admin/notifications',
 ];
 
 const ANSWERS_OF_SESSION = [

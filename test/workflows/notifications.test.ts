@@ -99,8 +99,12 @@ test('a launch that fails tells why, attempt by attempt, as soon as nothing more
   const told = await toldInTheEnd(session, ['launch-failed', 'destroyed']);
   const failed = one(told, 'launch-failed');
   expect(failed.severity).toBe('warning');
-  expect(failed.text).toContain(`1. RTX 4090, machine 501, $0.40/h: ${failureOf('cdi-error').message}`);
-  expect(failed.text).toContain(`2. RTX 4090, machine 502, $0.40/h: ${failureOf('driver-too-old').message}`);
+  expect(failed.text).toContain(
+    '1. RTX 4090, machine 501, $0.40/h: The host cannot give its GPU to a container (CDI).\n',
+  );
+  expect(failed.text).toContain(
+    "2. RTX 4090, machine 502, $0.40/h: The host's driver is too old for the image.\n",
+  );
   expect(failed.text).toContain('gives back what it had rented');
   expect(failed.atMs).toBeLessThan(receipt.endedAtMs - 5 * SECOND);
 });
