@@ -20,7 +20,8 @@ export function addGlobalOptions(program: Command): Command {
         'the leash server (default: http://127.0.0.1:8080, or LEASH_HOST, LEASH_PORT)',
       ).argParser(httpUrl),
     )
-    .option('--json', 'print the JSON of the admin API and nothing else');
+    .option('--json', 'print the JSON of the admin API and nothing else')
+    .option('--no-color', 'no colours; so does NO_COLOR=1, and FORCE_COLOR=1 wants them in a pipe too');
 }
 
 export function callOf(command: Command): Call {

@@ -22,9 +22,10 @@ export function isScreen(out: NodeJS.WriteStream, environment = process.env): bo
  * Opens a screen on a terminal. Piped, there are no frames and every line is printed once, so that a log holds
  * no control characters.
  *
- * Between two drawings the cursor stands at the frame's first letter. A terminal that makes its lines anew when
- * it is resized takes the cursor along with the line, so a drawing needs only to go on from there: how many rows
- * the old frame became is nobody's to guess, and what stands above is never touched.
+ * Between two drawings the cursor stands at the frame's first letter. A terminal that wraps its lines anew when it
+ * is resized takes the cursor along, so a drawing goes on from there: how many rows the old frame became is nobody's
+ * to guess, and what stands above is never touched. Those that move the cursor too far, as xterm.js does when lines
+ * below it wrap, keep a line of the old frame above the new one.
  */
 export function openLiveScreen(out: NodeJS.WriteStream = process.stdout): LiveScreen {
   if (!isScreen(out)) {
@@ -87,9 +88,12 @@ const SHOW_CURSOR = '\u001b[?25h';
 const ERASE_LINE_REST = '\u001b[K';
 const ERASE_BELOW = '\r\u001b[J';
 
+/** Longer lines read badly, and would wrap as soon as the terminal becomes a little narrower. */
+const FRAME_WIDTH_MAX = 100;
+
 /** No line as wide as the terminal, and no more of them than it has rows: neither wraps nor scrolls. */
 function linesOf(frame: Frame, out: NodeJS.WriteStream): string[] {
-  const width = (out.columns || 80) - 1;
+  const width = Math.min(FRAME_WIDTH_MAX, (out.columns || 80) - 1);
   const lines = frame({ nowMs: Date.now(), width }).slice(0, Math.max(1, (out.rows || 24) - 1));
   return lines.map((line) => cut(line, width));
 }

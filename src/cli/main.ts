@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addGlobalOptions, printJson } from './call-options.ts';
-import { errorColours } from './colours.ts';
+import { colours, errorColours } from './colours.ts';
 import { completionCommand } from './completion.ts';
 import { costsCommand } from './costs.ts';
+import { dashboardCommand } from './dashboard.ts';
 import { destroyCommand } from './destroy.ts';
 import { doctorCommand } from './doctor.ts';
+import { addExamples } from './examples.ts';
 import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
 import { extendCommand } from './extend.ts';
 import { Refusal } from './http.ts';
@@ -13,6 +15,7 @@ import { keysCommand } from './keys.ts';
 import { launchCommand } from './launch.ts';
 import { logsCommand } from './logs.ts';
 import { machinesCommand } from './machines.ts';
+import { reportMisfitsTogether } from './misfits.ts';
 import { notificationsCommand } from './notifications.ts';
 import { offersCommand } from './offers.ts';
 import { planCommand } from './plan.ts';
@@ -25,39 +28,52 @@ import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 
 /** The `leash` command line, for these arguments. */
-async function leashProgram(args: readonly string[]): Promise<Command> {
+export async function leashProgram(args: readonly string[]): Promise<Command> {
   const program = addGlobalOptions(new Command('leash'))
     .description(
       'Rents a GPU on Vast.ai, serves a model on it with vLLM behind an OpenAI-compatible URL, and always gives it back.',
     )
     .version(version())
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({
+      showGlobalOptions: true,
+      sortSubcommands: false,
+      styleTitle: (title) => colours.bold(title),
+    })
     .showSuggestionAfterError()
+    .addHelpCommand(
+      new Command('help')
+        .argument('[command]')
+        .summary('what a command does, with examples')
+        .helpGroup('Operate:'),
+    )
     .addHelpText('after', `${FIRST_STEPS}\n${EXIT_HELP}`)
     .exitOverride();
-  const commands = [
-    upCommand(),
-    launchCommand(),
-    offersCommand(),
-    planCommand(),
-    statusCommand(),
-    extendCommand(),
-    destroyCommand(),
-    sessionsCommand(),
-    scheduleCommand(),
-    logsCommand(),
-    costsCommand(),
-    providersCommand(),
-    keysCommand(),
-    machinesCommand(),
-    notificationsCommand(),
-    pyworkerCommand(),
-    reapCommand(),
-    doctorCommand(version()),
-    completionCommand(),
-    await simulateCommandFor(args),
+  const groups: readonly [title: string, commands: readonly Command[]][] = [
+    [
+      'Rent',
+      [launchCommand(), planCommand(), offersCommand(), extendCommand(), destroyCommand(), scheduleCommand()],
+    ],
+    ['Look', [statusCommand(), sessionsCommand(), logsCommand(), dashboardCommand(), machinesCommand()]],
+    ['Money', [costsCommand(), keysCommand()]],
+    [
+      'Operate',
+      [
+        upCommand(),
+        doctorCommand(version()),
+        providersCommand(),
+        notificationsCommand(),
+        reapCommand(),
+        completionCommand(),
+      ],
+    ],
+    ['Build', [pyworkerCommand(), await simulateCommandFor(args)]],
   ];
-  for (const command of commands) program.addCommand(inheriting(command, program));
+  for (const [title, commands] of groups)
+    for (const command of commands) {
+      addExamples(command);
+      program.addCommand(inheriting(command, program).helpGroup(`${title}:`));
+    }
+  reportMisfitsTogether(program);
   return program;
 }
 
@@ -72,6 +88,7 @@ const FIRST_STEPS = `
 First steps:
   leash up                  everything on this machine; simulated unless VASTAI_API_KEY is set
   leash launch              in another terminal: rent a GPU and wait until it is READY
+  leash dashboard           the same in a browser
   leash destroy             give it back, with a receipt`;
 
 async function main(): Promise<void> {

@@ -14,7 +14,8 @@ export function sessionScreen(status: StatusAnswer, look: Look, footer: readonly
     '',
     ...stepLines(stepsOf(status, look.nowMs), look),
     '',
-    ...facts(liveFacts(status, look), look),
+    // Cut by the screen where they are too long: a line that comes and goes would move all below it.
+    ...facts(liveFacts(status, look)),
     '',
     ...footer.flatMap((line) => wrap(line, look.width)).map((line) => colours.dim(line)),
   ];
@@ -105,7 +106,7 @@ function gpuText({ gpu, machine_id: machine, instance_id: instance, usd_per_hour
 function spentText({ budget }: StatusAnswer, look: Look): string {
   const { spent_usd: spent, limit_usd: limit, projected_breach_at: breachAt } = budget;
   const share = limit === 0 ? 1 : spent / limit;
-  const breach = breachAt === null ? '' : `; at this rate all of it ${momentLeft(breachAt, look)}`;
+  const breach = breachAt === null ? '' : `, at this rate until ${momentLeft(breachAt, look)}`;
   return `${bar(share, 10)} ${usd(spent)} of ${usd(limit)}${breach}`;
 }
 

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { positive } from './call-options.ts';
 
-export type UpOptions = { timeScale?: number; profile?: 'calm' | 'flaky' | 'hostile' };
+export type UpOptions = { verbose?: boolean; timeScale?: number; profile?: 'calm' | 'flaky' | 'hostile' };
 
 export function upCommand(): Command {
   return new Command('up')
@@ -13,6 +13,7 @@ export function upCommand(): Command {
         'VASTAI_AUTO_DESTROY_ON_SHUTDOWN=false leaves sessions to the next start. A second Ctrl-C leaves at once.',
       ].join('\n'),
     )
+    .option('-v, --verbose', 'the whole log on standard error too; without it the screen has errors alone')
     .option(
       '--time-scale <k>',
       'simulated market: machines boot and prices move so many times faster',

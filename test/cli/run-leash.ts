@@ -80,7 +80,7 @@ export function startLeash(args: readonly string[], { env = {}, cwd = ROOT }: Ru
 }
 
 /** What a shell has that knows nothing of leash. */
-function outsideWorld(): NodeJS.ProcessEnv {
+export function outsideWorld(): NodeJS.ProcessEnv {
   const ours = /^(LEASH|VASTAI|TEMPORAL|MODAL|ANTHROPIC|GATEWAY|ADMIN_TOKEN|HF_TOKEN|NODE_|VITEST)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }

@@ -11,6 +11,8 @@ type LogSettings = {
   level: Config['LEASH_LOG_LEVEL'];
   /** Where a person is told; null: nobody is. */
   print: ((line: string) => void) | null;
+  /** All of it on standard error too, as it is written to the file. */
+  isVerbose?: boolean;
 };
 
 export function logFile(home: string): string {
@@ -21,12 +23,13 @@ export function logFile(home: string): string {
  * The log of everything that runs here: a file, and what a person must know of it on the screen, so that
  * the screen stays one page.
  */
-export function openLog({ home, level, print }: LogSettings): Logger {
+export function openLog({ home, level, print, isVerbose = false }: LogSettings): Logger {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const file = pino.destination({ dest: logFile(home), append: true, sync: true, mode: 0o600 });
   const streams = [{ level: 'trace' as const, stream: file }];
   const screen = print === null ? [] : [{ level: 'error' as const, stream: toScreen(print) }];
-  return makeLogger(level, multistream([...streams, ...screen]));
+  const verbose = isVerbose ? [{ level: 'trace' as const, stream: process.stderr }] : [];
+  return makeLogger(level, multistream([...streams, ...screen, ...verbose]));
 }
 
 function toScreen(print: (line: string) => void): Writable {

@@ -5,11 +5,12 @@ import type { Trouble } from '../compose/parts.ts';
 import { compose, type Running, settle } from '../compose.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
 import { watchInterrupts } from '../interrupts.ts';
-import { openLiveScreen, waitingFrame } from '../live-screen.ts';
+import { isScreen, type LiveScreen, openLiveScreen, waitingFrame } from '../live-screen.ts';
 import { removeServerNote, type ServerNote, writeServerNote } from '../server-note.ts';
 import type { UpOptions } from '../up.ts';
 import { endSessions, openSessions } from './end-sessions.ts';
-import { tokenFileOf, unendedLines, upLines } from './screen.ts';
+import { stoppingLine, tokenFileOf, unendedLines, upLines } from './screen.ts';
+import { watchSessions } from './watch-sessions.ts';
 
 type Settled = ReturnType<typeof settle>;
 type End = { readonly kind: 'asked' } | { readonly kind: 'died'; readonly trouble: Trouble };
@@ -19,18 +20,17 @@ export async function up(options: UpOptions): Promise<number> {
   using interrupts = watchInterrupts();
   const startedMs = Date.now();
   const settled = settle({ environment: process.env });
-  const running = await orLeaveAtOnce(settled, interrupts.second, start(options, settled));
+  const screen = openLiveScreen();
+  const running = await orLeaveAtOnce(settled, interrupts.second, start(options, settled, screen));
   const noteHome = settled.config.LEASH_HOME;
   writeServerNote(noteHome, noteOf(running));
   const tookMs = Date.now() - startedMs;
   // What cannot be listed yet is no reason not to start.
   const open = await openSessions(running.sessions).catch(() => []);
-  printLines(upLines(running, { tookMs, logFile: logFile(settled.home), open }));
-
-  const end = await Promise.race([
-    interrupts.first.then((): End => ({ kind: 'asked' })),
-    running.died.then((trouble): End => ({ kind: 'died', trouble })),
-  ]);
+  const budget = await running.sessions.budget().catch(() => null);
+  const isLive = isScreen(process.stdout);
+  printLines(upLines(running, { tookMs, logFile: logFile(settled.home), open, budget, isLive }));
+  const end = await watchUntilEnd(running, { screen, isLive, asked: interrupts.first });
   if (end.kind === 'died') reportDeath(end.trouble);
   const left = await orLeaveAtOnce(settled, interrupts.second, endOpenSessions(running, end));
   printLines(['Stopping.']);
@@ -41,23 +41,45 @@ export async function up(options: UpOptions): Promise<number> {
   return end.kind === 'asked' && left.length === 0 ? EXIT.done : EXIT.failed;
 }
 
+/** Shows what runs until somebody asks for the end, or a part dies. */
+async function watchUntilEnd(
+  running: Running,
+  { screen, isLive, asked }: { screen: LiveScreen; isLive: boolean; asked: Promise<void> },
+): Promise<End> {
+  const over = new AbortController();
+  const watched = watchSessions(running.sessions, {
+    ...{ screen, isLive, signal: over.signal },
+    footer: stoppingLine(running),
+  });
+  try {
+    return await Promise.race([
+      asked.then((): End => ({ kind: 'asked' })),
+      running.died.then((trouble): End => ({ kind: 'died', trouble })),
+      // It ends with the signal, or as a bug does.
+      watched.then(() => new Promise<never>(() => undefined)),
+    ]);
+  } finally {
+    over.abort();
+    screen.close();
+  }
+}
+
 function noteOf(running: Running): ServerNote {
   const { apiUrl, temporal, market } = running;
   const beside = { namespace: temporal.namespace, temporal: temporal.address, market_url: market.url };
   return { url: apiUrl, token_file: tokenFileOf(running), pid: process.pid, beside };
 }
 
-async function start(options: UpOptions, settled: Settled): Promise<Running> {
-  const screen = openLiveScreen();
+async function start(options: UpOptions, settled: Settled, screen: LiveScreen): Promise<Running> {
   const startedMs = Date.now();
-  const log = { print: screen.print };
   try {
     return await compose({
       environment: process.env,
       logger: openLog({
         home: settled.home,
         level: settled.config.LEASH_LOG_LEVEL,
-        print: (text) => log.print(text),
+        print: screen.print,
+        isVerbose: options.verbose === true,
       }),
       simulator: {
         ...(options.timeScale === undefined ? {} : { timeScale: options.timeScale }),
@@ -68,8 +90,7 @@ async function start(options: UpOptions, settled: Settled): Promise<Running> {
   } catch (error) {
     throw new CommandError(EXIT.failed, error instanceof Error ? error.message : String(error));
   } finally {
-    screen.close();
-    log.print = (text) => printLines([text]);
+    screen.show(null);
   }
 }
 

@@ -1,37 +1,52 @@
 import { join, relative } from 'node:path';
+import type { Budget } from '../../client.ts';
+import { lookNow } from '../call-options.ts';
 import { colours } from '../colours.ts';
 import type { Running } from '../compose.ts';
-import { facts } from '../layout.ts';
+import { signInText } from '../dashboard.ts';
+import { facts, wrap } from '../layout.ts';
+import { usd } from '../text.ts';
+import { periodText } from './watch-sessions.ts';
 
 /** The one screen of `leash up`: which market, where everything is, what to try. */
 export function upLines(
   running: Running,
-  more: { tookMs: number; logFile: string; open: readonly string[] },
+  more: {
+    tookMs: number;
+    logFile: string;
+    open: readonly string[];
+    budget: Budget | null;
+    /** The sessions and how to stop stand below, in place. */
+    isLive: boolean;
+  },
 ): string[] {
+  const look = lookNow();
   const { apiUrl, temporal, installation } = running;
   const tokenFile = tokenFileOf(running);
-  const bearer = tokenFile === null ? '$ADMIN_TOKEN' : `$(cat ${shown(tokenFile)})`;
   return [
-    marketLine(running),
+    ...wrap(marketLine(running), look.width),
     '',
-    ...facts([
-      ['dashboard', `${apiUrl}/ (sign in with the admin token)`],
-      ['admin API', `${apiUrl}/api/admin`],
-      ['gateway', `${apiUrl}/v1 (OpenAI-compatible)`],
-      ['Temporal', temporalText(temporal)],
-      ['admin token', tokenFile === null ? 'the one in ADMIN_TOKEN' : shown(tokenFile)],
-      ['owner', `${installation.owner} (in the label of every instance rented from here)`],
-      ['log', shown(more.logFile)],
-    ]),
+    ...facts(
+      [
+        ['dashboard', `${apiUrl}/`],
+        ['sign in', signInText(tokenFile === null ? null : shown(tokenFile))],
+        ['gateway', `${apiUrl}/v1 (OpenAI-compatible)`],
+        ['admin API', `${apiUrl}/api/admin`],
+        ['Temporal', temporalText(temporal)],
+        ...(more.budget === null ? [] : [['budget', budgetText(more.budget)] as const]),
+        ['owner', `${installation.owner} (in the label of every instance rented from here)`],
+        ['log', shown(more.logFile)],
+      ],
+      look,
+    ),
     '',
     ...(more.open.length === 0 ? [] : [`Open from before, and going on: ${more.open.join(', ')}.`, '']),
     `Up after ${(more.tookMs / 1_000).toFixed(1)} s. Try in another terminal:`,
     '  npx leash launch        rent a GPU and wait until its model is READY',
     '  npx leash status        where it stands, what it costs, what ends it',
     '  npx leash destroy       give it back, with a receipt',
-    `  curl -H "Authorization: Bearer ${bearer}" ${apiUrl}/api/admin/vllm/status`,
     '',
-    stoppingLine(running),
+    ...(more.isLive ? [] : [stoppingLine(running)]),
   ];
 }
 
@@ -56,6 +71,10 @@ export function unendedLines(names: readonly string[], guardMinutes: number): st
   ];
 }
 
+function budgetText({ limitUsd, spentUsd, period }: Budget): string {
+  return `${usd(spentUsd)} of ${usd(limitUsd)} ${periodText(period)} spent; a launch that it does not carry is refused`;
+}
+
 function marketLine({ market }: Running): string {
   return market.kind === 'simulated'
     ? `${colours.bold('leash')} on a ${colours.yellow('simulated market')} (${market.url}): nothing here costs money. Set VASTAI_API_KEY to rent for real.`
@@ -68,7 +87,8 @@ function temporalText({ address, namespace, uiUrl }: Running['temporal']): strin
     : `${uiUrl}/namespaces/${namespace}/workflows (Web UI; server at ${address})`;
 }
 
-function stoppingLine({ config }: Running): string {
+/** What Ctrl-C does. */
+export function stoppingLine({ config }: Running): string {
   return config.VASTAI_AUTO_DESTROY_ON_SHUTDOWN === false
     ? 'Ctrl-C stops all of it and leaves the sessions open: nothing watches them until the next start.'
     : 'Ctrl-C ends every open session, waits for the receipts and stops all of it.';
