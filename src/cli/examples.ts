@@ -56,6 +56,8 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['leash logs --tail 50', 'the newest lines of vLLM'],
     ['leash logs --follow --filter ERROR', 'errors, as they come'],
   ],
+  notifications: [['leash notifications', 'what was told lately, and whether it got there']],
+  'notifications test': [['leash notifications test', 'one to each address that is set, with its answer']],
   providers: [['leash providers', 'who answers now, and what failed last']],
   'providers switch': [
     ['leash providers switch anthropic', 'ask it before the others'],
