@@ -57,9 +57,7 @@ describeInBrowser('every page', () => {
     });
     for (const path of PAGES) {
       await settle(visit.page, `${stack.api.url}${path}`);
-      const tooWide = await visit.page.evaluate(
-        'document.body.scrollWidth - document.body.clientWidth',
-      );
+      const tooWide = await visit.page.evaluate('document.body.scrollWidth - document.body.clientWidth');
       expect({ path, tooWide }).toEqual({ path, tooWide: 0 });
     }
   });
