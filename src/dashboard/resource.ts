@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { ApiProblem, call } from './api.ts';
+import { connection } from './live.ts';
 
 /** What a page reads of the server: what came last, and what is wrong now. Both can be there at once. */
 export type Resource<Answer> = {
@@ -65,6 +66,15 @@ export function useResource<Answer>(
       running.current?.abort();
     };
   }, [refresh, everyMs]);
+
+  useEffect(() => {
+    let before = connection.peek();
+    return connection.subscribe((now) => {
+      // Back again: nobody waits for the next turn to see what is so now.
+      if (now === 'live' && before === 'lost') refresh();
+      if (now !== 'connecting') before = now;
+    });
+  }, [refresh]);
 
   const isCurrent = state.path === path || keepsLast;
   return {

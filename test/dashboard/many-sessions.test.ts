@@ -28,7 +28,7 @@ describeInBrowser('a dashboard with much in it', () => {
     const lines = visit.page
       .getByRole('main')
       .locator('li')
-      .filter({ has: visit.page.getByText('Ready') });
+      .filter({ has: visit.page.getByText('Ready', { exact: true }) });
     await visit.page.getByRole('heading', { name: `Open sessions ${SESSIONS}` }).waitFor();
     expect(await lines.count()).toBe(SESSIONS);
 

@@ -39,7 +39,7 @@ describeInBrowser('while the HTTP server restarts', () => {
     await card('ends').waitFor({ state: 'detached', timeout: 40_000 });
     await card('comes').waitFor();
     expect(await card('stays').isVisible()).toBe(true);
-    await visit.page.getByText('The server cannot be reached').waitFor({ state: 'detached' });
+    await visit.page.getByText('what you see is from before').waitFor({ state: 'detached' });
     await visit.page.getByRole('row').filter({ hasText: 'ends' }).getByText('completed').waitFor();
     for (const session of ['stays', 'comes']) await stack.api.destroy(session, 60);
   });

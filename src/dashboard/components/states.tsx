@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { ApiProblem } from '../api.ts';
+import { connection } from '../live.ts';
 import type { Resource } from '../resource.ts';
 import { Button } from './button.tsx';
 import { Icon } from './icon.tsx';
@@ -70,9 +71,11 @@ type ShownProps<Answer> = {
 
 /** A resource in whichever state it is; what was read before stays in sight under a note of what is wrong now. */
 export function Shown<Answer>({ of, lines = 4, children }: ShownProps<Answer>) {
+  // That the server is away is said once, at the top of the page.
+  const isSaid = of.problem?.isOffline === true && of.data !== null && connection.value === 'lost';
   return (
     <>
-      {of.problem !== null && <ProblemNote problem={of.problem} retry={of.refresh} />}
+      {of.problem !== null && !isSaid && <ProblemNote problem={of.problem} retry={of.refresh} />}
       {of.data !== null ? children(of.data) : of.problem === null && <Loading lines={lines} />}
     </>
   );

@@ -118,7 +118,9 @@ function optionsOf(element: HTMLElement, { series, format, heightPx, maxAtLeast 
 function tellNewest(drawn: uPlot): void {
   const { idx } = drawn.cursor;
   if (idx !== null && idx !== undefined) return;
-  drawn.setLegend({ idx: Math.max(0, drawn.data[0].length - 1) }, false);
+  const measured = drawn.data[1] ?? [];
+  const newest = measured.findLastIndex((value) => value !== null && value !== undefined);
+  drawn.setLegend({ idx: Math.max(0, newest) }, false);
 }
 
 const DAY_SECONDS = 86_400;

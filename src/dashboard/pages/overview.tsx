@@ -26,7 +26,7 @@ export function OverviewPage() {
           Launch
         </Link>
       </div>
-      <div class="grid-halves">
+      <div class="grid-halves overview-top">
         <Card title="Budget">
           <Shown of={budget} lines={3}>
             {(data) => <PeriodBudget budget={data} />}
@@ -45,7 +45,13 @@ export function OverviewPage() {
 }
 
 function Open() {
-  if (!isCaughtUp.value) return <Loading lines={6} label="Loading sessions" />;
+  if (!isCaughtUp.value) {
+    return (
+      <div class="overview-coming">
+        <Loading lines={6} label="Loading sessions" />
+      </div>
+    );
+  }
   if (openSessions.value.length > 0) return <OpenSessions all={openSessions.value} />;
   return (
     <Card>

@@ -26,7 +26,13 @@ export function PlanView({ plan }: { plan: Plan }) {
           </span>
         }
       >
-        {isOfFields && <Note tone="warn">Something in the form is wrong; this plan is of before.</Note>}
+        {isOfFields && (
+          <Note tone="warn">
+            {data === null
+              ? 'Something in the form is wrong; the plan comes once it is right.'
+              : 'Something in the form is wrong; this plan is of before.'}
+          </Note>
+        )}
         {problem !== null && !isOfFields && <ProblemNote problem={problem} retry={plan.refresh} />}
         {data === null ? problem === null && <Loading lines={10} /> : <Forecast data={data} />}
       </Card>

@@ -5,7 +5,7 @@ import { Card } from '../../components/card.tsx';
 import { OutcomeChip } from '../../components/chip.tsx';
 import { Empty, Shown } from '../../components/states.tsx';
 import { type Column, Table } from '../../components/table.tsx';
-import { clock, duration, usd } from '../../format.ts';
+import { clockMinute, duration, usd } from '../../format.ts';
 import { openSessions } from '../../live.ts';
 import { useResource } from '../../resource.ts';
 
@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<SessionSummaryAnswer>[] = [
   { key: 'gpu', title: 'GPU', isMinor: true, cell: ({ gpu }) => gpu ?? '–' },
   { key: 'lasted', title: 'Lasted', isNumber: true, isMinor: true, cell: lasted },
   { key: 'cost', title: 'Cost', isNumber: true, cell: ({ spent_usd }) => usd(spent_usd) },
-  { key: 'ended', title: 'Ended', isNumber: true, cell: ({ ended_at }) => clock(ended_at) },
+  { key: 'ended', title: 'Ended', isNumber: true, cell: ({ ended_at }) => clockMinute(ended_at) },
 ];
 
 /** What ended last, how, and what it cost. */

@@ -36,7 +36,7 @@ export function PeriodBudget({ budget }: { budget: BudgetAnswer }) {
         <Fact name="Spent">{usd(spent_usd)}</Fact>
         <Fact name="Reserved">
           {usd(reserved_usd)}
-          {used > 0 && <span class="quiet small"> ({usd(used)} used)</span>}
+          {used > 0 && <span class="quiet small block">{usd(used)} used</span>}
         </Fact>
         <Fact name="Free">{usd(free_usd)}</Fact>
         <Fact name={`Limit, ${periodWord(budget.period)}`}>{usd(limit_usd)}</Fact>
