@@ -1,19 +1,10 @@
 import { computed, signal } from '@preact/signals';
+import type { SignInAnswer } from '../admin/answers.ts';
 import { ApiProblem, call, whenSignedOut } from './api.ts';
 import { listen, stopListening } from './live.ts';
 
-/** Who is signed in, on which market. */
-export type Account = {
-  readonly role: 'admin' | 'viewer';
-  readonly expires_at: string;
-  readonly market: string;
-  readonly version: string;
-  /** Where Temporal’s Web UI shows this namespace; null where nobody knows. */
-  readonly temporal_ui_url: string | null;
-};
-
 /** Undefined: not known yet. Null: nobody is signed in. */
-export const account = signal<Account | null | undefined>(undefined);
+export const account = signal<SignInAnswer | null | undefined>(undefined);
 /** Why nobody could be asked, while it is not known. */
 export const reachProblem = signal<ApiProblem | null>(null);
 
@@ -37,7 +28,7 @@ whenSignedOut(() => {
 /** Finds out whether the cookie still holds; asks again until the server can be reached. */
 export async function restore(): Promise<void> {
   try {
-    enter(await call<Account>('/api/session'));
+    enter(await call<SignInAnswer>('/api/session'));
   } catch (error) {
     if (error instanceof ApiProblem && error.status === 401) account.value = null;
     else {
@@ -49,7 +40,7 @@ export async function restore(): Promise<void> {
 
 /** Throws an `ApiProblem` when the token is wrong. */
 export async function signIn(token: string): Promise<void> {
-  enter(await call<Account>('/api/session', { method: 'POST', body: { token } }));
+  enter(await call<SignInAnswer>('/api/session', { method: 'POST', body: { token } }));
 }
 
 export async function signOut(): Promise<void> {
@@ -58,7 +49,7 @@ export async function signOut(): Promise<void> {
   account.value = null;
 }
 
-function enter(found: Account): void {
+function enter(found: SignInAnswer): void {
   reachProblem.value = null;
   hasRunOut.value = false;
   account.value = found;

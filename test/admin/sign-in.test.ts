@@ -52,6 +52,17 @@ test.each([
   expect(await (await signIn(edge, TOKEN)).json()).toMatchObject({ market });
 });
 
+test("the sign-in tells where Temporal's Web UI shows the installation, where that is set", async () => {
+  await using unset = await startHttpEdge();
+  expect(await (await signIn(unset, TOKEN)).json()).toMatchObject({ temporal_ui_url: null });
+  await using edge = await startHttpEdge({
+    settings: { LEASH_TEMPORAL_UI_URL: 'https://temporal.example.org/' },
+  });
+  expect(await (await signIn(edge, TOKEN)).json()).toMatchObject({
+    temporal_ui_url: 'https://temporal.example.org/namespaces/leash',
+  });
+});
+
 test('wrong tokens are refused, and counted together with those of bearers', async () => {
   await using edge = await startHttpEdge({ sessions: idle() });
   const statuses = [];

@@ -79,6 +79,7 @@ describeInBrowser('a session in the dashboard', () => {
     await card.waitFor({ state: 'detached', timeout: READY_MS });
     const ended = page.getByRole('row').filter({ hasText: 'seen' });
     await ended.getByText('completed').waitFor();
+    expect(await ended.textContent()).toMatch(/\$0\.\d+/);
     await ended.getByRole('link', { name: 'seen' }).click();
     await page.getByRole('heading', { name: 'Receipt' }).waitFor();
     await main().getByText('in the whole list').first().waitFor();

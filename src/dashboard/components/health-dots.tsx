@@ -1,5 +1,5 @@
+import type { SampleAnswer } from '../../admin/answers.ts';
 import { clock } from '../format.ts';
-import type { SampleAnswer } from '../samples.ts';
 
 const MINUTES = 60;
 const MS_PER_MINUTE = 60_000;

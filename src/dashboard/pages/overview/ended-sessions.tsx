@@ -28,7 +28,13 @@ const COLUMNS: readonly Column<SessionSummaryAnswer>[] = [
   { key: 'gpu', title: 'GPU', isMinor: true, cell: ({ gpu }) => gpu ?? '–' },
   { key: 'lasted', title: 'Lasted', isNumber: true, isMinor: true, cell: lasted },
   { key: 'cost', title: 'Cost', isNumber: true, cell: ({ spent_usd }) => usd(spent_usd) },
-  { key: 'ended', title: 'Ended', isNumber: true, cell: ({ ended_at }) => clockMinute(ended_at) },
+  {
+    key: 'ended',
+    title: 'Ended',
+    isNumber: true,
+    isMinor: true,
+    cell: ({ ended_at }) => clockMinute(ended_at),
+  },
 ];
 
 /** What ended last, how, and what it cost. */

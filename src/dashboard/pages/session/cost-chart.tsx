@@ -1,11 +1,10 @@
 import { useMemo } from 'preact/hooks';
-import type { StatusAnswer } from '../../../admin/answers.ts';
+import type { SamplesAnswer, StatusAnswer } from '../../../admin/answers.ts';
 import { Card } from '../../components/card.tsx';
 import { Empty, Shown } from '../../components/states.tsx';
 import { type Series, TimeChart } from '../../components/time-chart.tsx';
 import { clockMinute, usd } from '../../format.ts';
 import type { Resource } from '../../resource.ts';
-import type { SamplesAnswer } from '../../samples.ts';
 
 const HEIGHT_PX = 340;
 /** The forecast is drawn for as long again as the session has run, and for half an hour at least. */
@@ -56,7 +55,7 @@ function curveOf(
   if (first === undefined || last === undefined) return null;
   const times = items.map(({ at }) => Date.parse(at) / 1_000);
   const lastAt = Date.parse(last.at) / 1_000;
-  const rate = forecast.usd_per_hour ?? last.usd_per_hour;
+  const rate = forecast.usd_per_hour;
   const ahead = isOpen
     ? aheadSeconds(last.spent_usd, rate, forecast.budget_usd, lastAt - (times[0] ?? lastAt))
     : 0;

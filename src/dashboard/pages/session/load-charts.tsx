@@ -1,9 +1,10 @@
 import { useMemo } from 'preact/hooks';
+import type { SampleAnswer, SamplesAnswer } from '../../../admin/answers.ts';
 import { Card } from '../../components/card.tsx';
 import { Empty, Shown } from '../../components/states.tsx';
 import { type Series, TimeChart } from '../../components/time-chart.tsx';
+import { ratesOf } from '../../rates.ts';
 import type { Resource } from '../../resource.ts';
-import { ratesOf, type SampleAnswer, type SamplesAnswer } from '../../samples.ts';
 
 const HEIGHT_PX = 120;
 const SECONDS_PER_MINUTE = 60;
