@@ -41,6 +41,7 @@ import {
 } from '../admin/answers.ts';
 import type { HoursInput, KeyInput, LaunchInput, ReapInput } from '../admin/schema.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
+import { remedyOf } from './remedies.ts';
 import type { Target, Token } from './target.ts';
 
 /** An answer of the server: `value` checked, `body` as it came, for `--json`. */
@@ -82,7 +83,7 @@ export class Refusal extends CommandError {
   readonly problem: ProblemAnswer;
   readonly body: unknown;
 
-  constructor(problem: ProblemAnswer, body: unknown, message = refusalText(problem)) {
+  constructor(problem: ProblemAnswer, body: unknown, message: string) {
     super(exitCodeOf(problem.status), message);
     this.name = 'Refusal';
     this.problem = problem;
@@ -213,7 +214,7 @@ function caller(target: Target) {
       tokenAt += 1;
       return exchange(method, path, body, timeoutMs);
     }
-    if (answer.httpStatus >= 400) throw refusalOf(answer, target, tokenAt);
+    if (answer.httpStatus >= 400) throw refusalOf(answer, { target, tokenAt, path });
     return answer;
   }
 
@@ -254,7 +255,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function refusalOf(answer: Raw, target: Target, tokenAt: number): CommandError {
+function refusalOf(
+  answer: Raw,
+  { target, tokenAt, path }: { target: Target; tokenAt: number; path: string },
+): CommandError {
   const parsed = problemAnswer.safeParse(answer.body);
   if (!parsed.success) {
     return new CommandError(
@@ -262,7 +266,8 @@ function refusalOf(answer: Raw, target: Target, tokenAt: number): CommandError {
       `${target.url} answered ${answer.httpStatus}, and not as a leash server does. Is it one? Name yours with --url.`,
     );
   }
-  if (answer.httpStatus !== 401) return new Refusal(parsed.data, answer.body);
+  if (answer.httpStatus !== 401)
+    return new Refusal(parsed.data, answer.body, refusalText(parsed.data, remedyOf(parsed.data, path)));
   const from = target.tokens[tokenAt]?.from;
   return new Refusal(
     parsed.data,
@@ -273,12 +278,12 @@ function refusalOf(answer: Raw, target: Target, tokenAt: number): CommandError {
   );
 }
 
-function refusalText(problem: ProblemAnswer): string {
+function refusalText(problem: ProblemAnswer, remedy: string | null): string {
   const lines = (problem.problems ?? []).map(({ field, given, allowed }) => {
     const shown = given === undefined || given === null ? '' : ` (given: ${JSON.stringify(given)})`;
     return `  ${field}: ${allowed}${shown}`;
   });
-  return [`${problem.detail} [${problem.kind}]`, ...lines].join('\n');
+  return [`${problem.detail} [${problem.kind}]`, ...lines, ...(remedy === null ? [] : [remedy])].join('\n');
 }
 
 function strangeAnswer(url: string, path: string, why: string): CommandError {
@@ -292,7 +297,7 @@ function unreachable(url: string, error: unknown, timeoutMs: number): Unreachabl
   const isLate = error instanceof Error && error.name === 'TimeoutError';
   return new Unreachable(
     isLate
-      ? `The leash server at ${url} did not answer within ${timeoutMs / 1_000} s.`
+      ? `The leash server at ${url} did not answer within ${timeoutMs / 1_000} s. What it was asked to do may still happen: look with leash status, and at the server with leash doctor.`
       : `The leash server does not answer at ${url}: start it with \`npm start\`, or name another with --url. (${causeText(error)})`,
   );
 }

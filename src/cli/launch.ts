@@ -1,18 +1,21 @@
 import { Command } from 'commander';
 import type { LaunchAnswer, StatusAnswer } from '../admin/answers.ts';
+import type { LaunchInput } from '../admin/schema.ts';
 import { type Call, callOf, lookNow, printJson, printLines } from './call-options.ts';
 import { colours } from './colours.ts';
+import { confirm } from './confirm.ts';
 import { CommandError, EXIT } from './exit-code.ts';
 import { follow, onInterrupt, untilUsable } from './follow.ts';
 import type { AdminApi, Answer } from './http.ts';
 import { facts } from './layout.ts';
 import { addOrderOptions, type OrderOptions, orderOf } from './order-options.ts';
+import { planText } from './plan-text.ts';
 import { failureText } from './progress.ts';
 import { receiptText } from './receipt-text.ts';
 import { clock, duration, moment, usd } from './text.ts';
 import { openWatcher, silentWatcher, type Watcher } from './watcher.ts';
 
-type LaunchOptions = OrderOptions & { wait: boolean };
+type LaunchOptions = OrderOptions & { wait: boolean; ask?: boolean };
 
 export function launchCommand(): Command {
   const command = new Command('launch')
@@ -22,13 +25,16 @@ export function launchCommand(): Command {
     );
   return addOrderOptions(command)
     .option('--no-wait', 'order it and return at once')
+    .option('--ask', 'show the plan and ask before anything is rented')
     .action(async (options: LaunchOptions, command: Command) => {
       process.exitCode = await launch(callOf(command), options);
     });
 }
 
 async function launch(call: Call, options: LaunchOptions): Promise<number> {
-  const launched = await call.api.launch(orderOf(options));
+  const order = orderOf(options);
+  if (options.ask === true && !(await isWanted(call.api, order))) return EXIT.done;
+  const launched = await call.api.launch(order);
   if (!options.wait) {
     if (call.isJson) printJson(launched.body);
     else printLines(orderedLines(call.api, launched.value));
@@ -36,6 +42,17 @@ async function launch(call: Call, options: LaunchOptions): Promise<number> {
   }
   if (!call.isJson) printLines([openingLine(launched.value)]);
   return call.isJson ? await awaitSilently(call.api, launched) : await awaitVisibly(call.api, launched);
+}
+
+/** Shows what the order would cost and be stopped by. A launch that would be refused is not asked about. */
+async function isWanted(api: AdminApi, order: LaunchInput): Promise<boolean> {
+  const { value: plan } = await api.plan(order);
+  process.stderr.write(`${planText(plan, lookNow()).join('\n')}\n\n`);
+  if (plan.stopped_by !== null) throw new CommandError(EXIT.refused, plan.stopped_by.detail);
+  return confirm(
+    `Rent it, for at most ${usd(plan.worst_case.at_most_usd)}?`,
+    'without --ask it is rented at once.',
+  );
 }
 
 async function awaitVisibly(api: AdminApi, launched: Answer<LaunchAnswer>): Promise<number> {
@@ -104,8 +121,10 @@ export function leftLines(session: string): string[] {
   return [
     '',
     `Left. Session ${session} goes on without this command, and goes on costing.`,
-    `  ${commandFor('status --watch', session)}   to look again`,
-    `  ${commandFor('destroy', session)}   to end it; else its keep-alive, lifetime or budget does`,
+    ...facts([
+      [commandFor('status --watch', session), 'to look again'],
+      [commandFor('destroy', session), 'to end it; else its keep-alive, lifetime or budget does'],
+    ]),
   ];
 }
 
@@ -121,6 +140,7 @@ export function readyLines(status: StatusAnswer, where: { apiUrl: string; tokenF
     ['model', status.model],
     ['GPU', status.gpu],
     ['gateway', `${where.apiUrl}/v1`],
+    ['dashboard', `${where.apiUrl}/sessions/${status.session}`],
     ['endpoint', status.endpoint && `${status.endpoint} (the instance itself)`],
     ['cost', `${usd(status.budget.spent_usd)} so far, at most ${usd(status.budget.limit_usd)}`],
     ['ends', endsText(status, nowMs)],
@@ -136,7 +156,14 @@ export function readyLines(status: StatusAnswer, where: { apiUrl: string; tokenF
     `    -H 'Content-Type: application/json' \\`,
     `    -d '${JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Hello' }] })}'`,
     '',
-    `End it: ${commandFor('destroy', status.session)}`,
+    ...facts(
+      [
+        ['Keep it longer', commandFor('extend 30', status.session)],
+        ['Look at it', commandFor('status --watch', status.session)],
+        ['End it', commandFor('destroy', status.session)],
+      ],
+      { indent: '' },
+    ),
   ];
 }
 

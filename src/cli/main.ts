@@ -113,8 +113,19 @@ function reportEnd(error: unknown): number {
     process.stderr.write(`${errorColours.red('leash:')} ${error.message}\n`);
     return error.exitCode;
   }
+  if (isPortTaken(error)) {
+    const { address, port } = error;
+    process.stderr.write(
+      `${errorColours.red('leash:')} Port ${port} on ${address} is in use. Stop what listens there (ss -ltnp shows it), or name a free one.\n`,
+    );
+    return EXIT.failed;
+  }
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return EXIT.failed;
+}
+
+function isPortTaken(error: unknown): error is { address: string; port: number } {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }
 
 /** The simulator takes a while to load: only who names it, or wants its options completed, waits for it. */

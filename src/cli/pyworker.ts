@@ -1,6 +1,5 @@
-import { createInterface } from 'node:readline/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { CommandError, EXIT } from './exit-code.ts';
+import { confirm } from './confirm.ts';
 import type { DeployOptions } from './pyworker/deploy.ts';
 
 /** `leash pyworker`: workers of Vast Serverless, deployed from a file. */
@@ -59,8 +58,12 @@ function destroyCommand(): Command {
     .option('--template <name>', 'delete this template too')
     .action(async (name: string, options: { yes: boolean; template?: string }, command: Command) => {
       const { destroy } = await import('./pyworker/destroy.ts');
-      process.exitCode = await destroy(name, { ...options, isJson: isJson(command), confirm });
+      process.exitCode = await destroy(name, { ...options, isJson: isJson(command), confirm: ask });
     });
+}
+
+function ask(question: string): Promise<boolean> {
+  return confirm(question, '--yes says so.');
 }
 
 function isJson(command: Command): boolean {
@@ -71,15 +74,4 @@ function addVariable(text: string, before: Record<string, string>): Record<strin
   const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) throw new InvalidArgumentError('NAME=VALUE is wanted.');
   return { ...before, [name]: value };
-}
-
-async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new CommandError(EXIT.usage, `${question} There is nobody to ask: --yes says so.`);
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
-  } finally {
-    lines.close();
-  }
 }

@@ -11,6 +11,10 @@ export function statusText(status: StatusAnswer, look: Look): string[] {
   if (status.state === 'IDLE' && status.receipt !== null) {
     return [headline(status, look), '', ...receiptText(status.receipt, look)];
   }
+  if (status.started_at === null) {
+    const hint = 'leash launch starts one; leash sessions --all shows what there was.';
+    return [headline(status, look), colours.dim(hint)];
+  }
   return [
     headline(status, look),
     ...facts(factsOf(status, look), look),

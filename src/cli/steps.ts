@@ -95,7 +95,10 @@ function searchSteps(status: StatusAnswer, lead: AttemptAnswer | null, nowMs: nu
     return [{ ...step, standing: 'done', tookMs }];
   }
   if (status.state !== 'SEARCHING') return [];
-  const says = status.accepted === null ? 'waits for a worker, which judges the budget' : '';
+  const says =
+    status.accepted === null
+      ? 'waits for a worker to judge the budget; leash doctor says whether one runs'
+      : '';
   return [
     { ...step, standing: 'current', tookMs: nowMs - Date.parse(searchingSince(status, null) ?? ''), says },
   ];
