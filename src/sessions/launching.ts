@@ -114,8 +114,8 @@ function differences(
     .filter((name) => JSON.stringify(open[name]) !== JSON.stringify(asked[name]))
     .map((name) => ({
       field: wireName(name),
-      given: asked[name],
-      allowed: `${JSON.stringify(open[name])}, as it was launched`,
+      given: wireValue(name, asked[name]),
+      allowed: `${JSON.stringify(wireValue(name, open[name]))}, as it was launched`,
     }));
 }
 
@@ -128,6 +128,18 @@ const WIRE_NAMES: Partial<Record<keyof SessionRequest, string>> = {
   usdPerHourMax: 'max_usd_per_hour',
   reliabilityMin: 'min_reliability',
 };
+
+/** What one of the wire's units is in ours. */
+const IN_OURS: Partial<Record<keyof SessionRequest, number>> = {
+  keepAliveMs: 60_000,
+  lifetimeMs: 60_000,
+  gpuRamMibMin: 1_024,
+};
+
+function wireValue(name: keyof SessionRequest, value: unknown): unknown {
+  const size = IN_OURS[name];
+  return size === undefined || typeof value !== 'number' ? value : value / size;
+}
 
 function wireName(name: keyof SessionRequest): string {
   return WIRE_NAMES[name] ?? name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -28,10 +28,15 @@ describe.concurrent('launching again', () => {
     const answer = await api.launch(aLaunch({ session: 'other', keep_alive_minutes: 7, budget_usd: 0.5 }));
     expect(answer.status).toBe(409);
     expect(answer.body.kind).toBe('conflict');
-    expect(answer.body.problems?.map(({ field }) => field).sort()).toEqual([
-      'budget_usd',
-      'keep_alive_minutes',
-    ]);
+    expect(answer.body.problems).toHaveLength(2);
+    expect(answer.body.problems).toContainEqual(expect.objectContaining({ field: 'budget_usd', given: 0.5 }));
+    // In the units of the API, not in our own.
+    const { keep_alive_minutes: minutes } = aLaunch({ session: 'other' });
+    expect(answer.body.problems).toContainEqual({
+      field: 'keep_alive_minutes',
+      given: 7,
+      allowed: `${minutes}, as it was launched`,
+    });
     await api.supervised('other');
     await books.expectAllWell(await api.destroyed('other'));
   });
