@@ -111,8 +111,15 @@ async function connectWithin<C>(timeoutMs: number, address: string, connect: () 
   const outcome = await untilDeadline(timeoutMs, connect);
   if (outcome.kind === 'done') return outcome.value;
   throw new Error(
-    `Cannot reach Temporal at ${address} within ${timeoutMs / 1_000} s: ${errorText(outcome.lastError)}. ` +
-      'Start it (`npm start` brings one of its own), or set TEMPORAL_ADDRESS to where it is.',
+    `Cannot reach Temporal at ${address} within ${timeoutMs / 1_000} s: ${reasonText(outcome.lastError)}. ` +
+      'Start it (`npm start` brings one of its own), or set TEMPORAL_ADDRESS to where it is. One that asks for a key or ' +
+      'certificates is given them by TEMPORAL_API_KEY or TEMPORAL_TLS_*.',
     { cause: outcome.lastError },
   );
+}
+
+/** The client says that it failed, and only the error below it why. */
+function reasonText(error: unknown): string {
+  const why = error instanceof Error && error.cause !== undefined ? reasonText(error.cause) : null;
+  return why === null ? errorText(error) : `${errorText(error)} (${why})`;
 }
