@@ -80,7 +80,11 @@ describeInBrowser('the pages beside the sessions', () => {
     await page.getByLabel('Message').press('Enter');
     await page.getByText(/by vastai, session default · .*first token after \d+ ms/).waitFor();
     await page.getByText(/\d+ \+ \d+ tokens/).waitFor();
-    await page.getByLabel('Most tokens').fill('4000');
+    // An answer that ends by itself could be faster than the click.
+    await page.route('**/v1/chat/completions', (route) =>
+      route.continue({ postData: JSON.stringify({ ...route.request().postDataJSON(), ignore_eos: true }) }),
+    );
+    await page.getByLabel('Most tokens').fill('20000');
     await page.getByLabel('Most tokens').blur();
     await page.getByLabel('Message').fill('Write a very long story.');
     await page.getByRole('button', { name: 'Send' }).click();
@@ -95,6 +99,9 @@ describeInBrowser('the pages beside the sessions', () => {
     await page.getByLabel('By').selectOption('session');
     const row = page.getByRole('region', { name: 'Costs by session' }).getByRole('row', { name: /^default/ });
     await row.getByText('so far').waitFor();
+    expect(await page.getByRole('link', { name: 'CSV' }).getAttribute('href')).toMatch(
+      /by=session&format=csv$/,
+    );
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('link', { name: 'CSV' }).click(),

@@ -96,7 +96,8 @@ function optionsOf(element: HTMLElement, { series, format, heightPx, maxAtLeast 
     hooks: { ready: [tellNewest], setData: [tellNewest], setCursor: [tellNewest] },
     scales: { y: { range: (_, min, max) => [Math.min(0, min), Math.max(maxAtLeast, max * 1.08) || 1] } },
     axes: [
-      { ...axis, values: timesOf },
+      // Room for a time with its seconds.
+      { ...axis, space: 76, values: timesOf },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [

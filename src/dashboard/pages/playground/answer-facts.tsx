@@ -36,5 +36,5 @@ function costOf(
     providers?.items.find((one) => one.provider === provider)?.usd_per_million_tokens ?? null;
   if (perMillion === null || completionTokens === null) return [];
   const cost = (((promptTokens ?? 0) + completionTokens) * perMillion) / 1e6;
-  return [`about ${cost < 0.0001 ? 'less than $0.0001' : usd(cost)}`];
+  return [cost < 0.0001 ? 'less than $0.0001' : `about ${usd(cost)}`];
 }
