@@ -10,7 +10,8 @@ const COMMON_PATHS = [
   '/snap/bin/chromium',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
-const WAIT_MS = 20_000;
+/** Of everything a page is waited for; generous, for machines that are shared. */
+const WAIT_MS = 60_000;
 
 const CHROMIUM = findChromium();
 
