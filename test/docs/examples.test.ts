@@ -28,7 +28,7 @@ type Example = {
 };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGES = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs')];
+const PAGES = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs'), ...markdownIn('docs/tutorials')];
 const EXAMPLES = PAGES.flatMap(examplesOf);
 const RUN = EXAMPLES.filter(({ skip }) => skip === null);
 const EXAMPLE_MS = 90_000;

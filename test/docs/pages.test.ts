@@ -9,7 +9,12 @@ import { destroySignal, extendSignal, SEARCH_ATTRIBUTES, touchSignal } from '../
 
 /** Pages name commands, files and kinds; each must be one that exists. */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGES = [...pagesIn('.'), ...pagesIn('docs'), ...pagesIn('docs/decisions')];
+const PAGES = [
+  ...pagesIn('.'),
+  ...pagesIn('docs'),
+  ...pagesIn('docs/decisions'),
+  ...pagesIn('docs/tutorials'),
+];
 
 describe.each(PAGES)('%s', (page) => {
   const text = read(page);
