@@ -43,7 +43,10 @@ export async function ensureNamespace(
   throw new Error(
     `Temporal's namespace ${namespace} was not ready within ${timeoutMs / 1_000} s: ` +
       `${errorText(outcome.lastError)}. Where its server forbids making namespaces, create it by hand ` +
-      `(\`temporal operator namespace create -n ${namespace} --retention ${RETENTION_DAYS}d\`).`,
+      `(\`temporal operator namespace create -n ${namespace} --retention ${RETENTION_DAYS}d\`) and add the search attributes ` +
+      `${Object.entries(SEARCH_ATTRIBUTES)
+        .map(([name, type]) => `${name} (${type})`)
+        .join(', ')}.`,
     { cause: outcome.lastError },
   );
 }

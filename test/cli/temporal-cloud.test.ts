@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { ensureNamespace } from '../../src/temporal/namespace.ts';
+import { eventually } from '../support/eventually.ts';
 import { type GuardedTemporal, startGuardedTemporal } from '../support/guarded-temporal.ts';
 import { runLeash, startLeash } from './run-leash.ts';
 
@@ -76,6 +78,27 @@ test.each(['an API key', 'a client certificate'])(
     expect(await up.ended(60_000)).toMatchObject({ code: 0 });
   },
 );
+
+test('search attributes that were forgotten are named at the start', { timeout: 240_000 }, async () => {
+  const bare = `${namespace}-bare`;
+  const { connection, close } = await connectClient({ address: inject('temporalAddress') });
+  await connection.workflowService.registerNamespace({
+    namespace: bare,
+    workflowExecutionRetentionPeriod: msToTs(30 * 86_400_000),
+  });
+  await eventually(
+    'the namespace',
+    () => connection.workflowService.describeNamespace({ namespace: bare }).catch(() => null),
+    30_000,
+  );
+  await close();
+  await using temporal = await startGuardedTemporal(inject('temporalAddress'), { apiKey: 'a-key' });
+  const env = { ...(await settingsFor(temporal)), TEMPORAL_NAMESPACE: bare, TEMPORAL_API_KEY: 'a-key' };
+  await using up = startLeash(APART, { env });
+  const { code, err } = await up.ended(120_000);
+  expect(err).toMatch(/SessionState|search attribute/i);
+  expect(code).toBe(1);
+});
 
 test('a wrong API key stops the start with the reason', { timeout: 120_000 }, async () => {
   await using temporal = await startGuardedTemporal(inject('temporalAddress'), { apiKey: 'the-right-one' });
