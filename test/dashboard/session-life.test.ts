@@ -109,7 +109,7 @@ describeInBrowser('a session in the dashboard', () => {
     const refusal = main().getByRole('alert');
     await refusal.waitFor();
     expect(await refusal.textContent()).toMatch(/\$?5\b/);
-    expect((await stack.api.status('three')).state).toBe('IDLE');
+    await expect.poll(async () => (await stack.api.status('three')).state, { timeout: 20_000 }).toBe('IDLE');
     for (const session of ['one', 'two']) await stack.api.destroy(session, 60);
   });
 
