@@ -39,8 +39,10 @@ export async function startProcessGroup(given: {
   const mainEnded = new Promise<GroupEnd>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  for (const stream of [child.stdout, child.stderr])
-    createInterface({ input: stream }).on('line', given.onLine);
+  const read = [child.stdout, child.stderr].map((input) => {
+    const lines = createInterface({ input }).on('line', given.onLine);
+    return new Promise<void>((resolve) => lines.once('close', resolve));
+  });
   await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   const { pid } = child;
   if (pid === undefined) throw new Error(`Cannot run ${given.command}: it started without a process id`);
@@ -51,7 +53,8 @@ export async function startProcessGroup(given: {
     end: async (graceMs) => {
       await endAll({ pid, mark: given.mark }, graceMs);
       living.delete(pid);
-      // A pipe stays open while anything holds it; the log ends here all the same.
+      // Last words may still be in the pipe. It stays open while anything holds it; the log ends all the same.
+      await Promise.race([Promise.all(read), delay(LAST_WORDS_MS)]);
       child.stdout.destroy();
       child.stderr.destroy();
     },
@@ -64,6 +67,7 @@ const MARK_NAME = 'SIM_CONTAINER_MARK';
 /** All containers of one process. */
 const OWNER_NAME = 'SIM_CONTAINERS_OWNER';
 const OWNER = randomUUID();
+const LAST_WORDS_MS = 500;
 const LOOK_MS = { min: 10, max: 100 };
 /** After SIGKILL only the kernel's own work is left. */
 const KILLED_WAIT_MS = 5_000;
