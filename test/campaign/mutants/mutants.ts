@@ -162,15 +162,15 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    verdicts = judgeOurs(input, survey, { ...sessions, ...early });',
       },
     ],
-    // A list that is drawn up late has what sessions have claimed and rented since they were asked. A session
-    // that was asked before its second attempt is the one: where every machine failed, none would live to be taken.
+    // A list that is drawn up late has what sessions have claimed and rented since they were asked; a slow search
+    // leaves many of them with their money reserved and nothing rented yet, so that they are asked in time.
     steps: inOrder(
-      every(2, fault({ call: 'list', fault: 'late', seconds: 5, times: 6 }), { to: 300 }),
-      every(7, fault({ fault: 'cdi-error' }), { to: 300 }),
+      every(2, fault({ call: 'list', fault: 'late', seconds: 4, times: 1 }), { to: 240 }),
+      every(4, fault({ call: 'search', fault: 'slow-reply', seconds: 8, times: 1 }), { to: 240 }),
     ),
     sessions: 1_000,
-    together: 12,
-    minutes: 5,
+    together: 16,
+    minutes: 4,
     breaks: ['stranger'],
   },
   {
