@@ -96,7 +96,7 @@ describeInBrowser('the pages beside the sessions', () => {
 
   test('costs are those of the API, by whatever is asked, and go into a spreadsheet', async () => {
     await open('/costs');
-    await page.getByLabel('By').selectOption('session');
+    await page.getByLabel('By', { exact: true }).selectOption('session');
     const row = page.getByRole('region', { name: 'Costs by session' }).getByRole('row', { name: /^default/ });
     await row.getByText('so far').waitFor();
     expect(await page.getByRole('link', { name: 'CSV' }).getAttribute('href')).toMatch(
