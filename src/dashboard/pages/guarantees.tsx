@@ -1,7 +1,7 @@
 import type { GuaranteesAnswer } from '../../admin/answers.ts';
 import { Ago, Until } from '../components/ago.tsx';
 import { Card, Fact } from '../components/card.tsx';
-import { Chip } from '../components/chip.tsx';
+import { Chip, Shape } from '../components/chip.tsx';
 import { Empty, Shown } from '../components/states.tsx';
 import { Table } from '../components/table.tsx';
 import { clock, duration } from '../format.ts';
@@ -43,7 +43,8 @@ function Promises({
 }: {
   state: GuaranteesAnswer;
 }) {
-  const isClear = unconfirmed.length === 0 && reaper.left.length === 0;
+  const leftovers = reaper.left.filter(({ is_claimed }) => !is_claimed).length;
+  const isClear = unconfirmed.length === 0 && leftovers === 0;
   return (
     <Card
       title="No orphan, no overspend"
@@ -59,6 +60,7 @@ function Promises({
       </p>
       <dl class="facts">
         <Fact name="Orphans ever found">{orphans ?? 'not known: the archive cannot be read'}</Fact>
+        <Fact name="Left over, watched">{leftovers}</Fact>
         <Fact name="Not seen gone yet">{unconfirmed.length}</Fact>
       </dl>
       {unconfirmed.length > 0 && (
@@ -94,7 +96,15 @@ function Reaper({ reaper }: { reaper: GuaranteesAnswer['reaper'] }) {
           caption="Left alone by the reaper"
           columns={[
             { key: 'instance', title: 'Instance', cell: ({ instance_id }) => instance_id },
-            { key: 'why', title: 'Left because', cell: ({ why }) => why },
+            {
+              key: 'why',
+              title: 'Left because',
+              cell: ({ why, is_claimed }) => (
+                <>
+                  {!is_claimed && <Shape tone="warn" />} {why}
+                </>
+              ),
+            },
           ]}
           rows={reaper.left}
           keyOf={({ instance_id }) => instance_id}
