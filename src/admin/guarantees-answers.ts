@@ -9,7 +9,14 @@ export const guaranteesAnswer = z.object({
     last_run_at: maybeTime,
     found: maybeCount.describe('Instances of ours that it found; null before its first run'),
     destroyed: maybeCount,
-    left: z.array(z.object({ instance_id: z.number(), label: z.string(), why: z.string() })),
+    left: z.array(
+      z.object({
+        instance_id: z.number(),
+        label: z.string(),
+        why: z.string(),
+        is_claimed: z.boolean().describe('Whether an open session claims it, so that it is no leftover'),
+      }),
+    ),
     interval_minutes: z.number().nullable(),
     next_run_at: maybeTime,
   }),

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Guarantees, Sessions } from '../client.ts';
+import { CLAIMED } from '../domain/reaping.ts';
 import { type GuaranteesAnswer, guaranteesAnswer } from './answers.ts';
 import { describeCall } from './openapi.ts';
 import { instant, seconds, time } from './present.ts';
@@ -19,7 +20,10 @@ function presentGuarantees({ reaper, audit, orphans, guard, unconfirmed }: Guara
       last_run_at: time(reaper.lastAtMs),
       found: reaper.found,
       destroyed: reaper.destroyed,
-      left: reaper.left.map(({ instanceId, label, why }) => ({ instance_id: instanceId, label, why })),
+      left: reaper.left.map(({ instanceId, label, why }) => ({
+        ...{ instance_id: instanceId, label, why },
+        is_claimed: why === CLAIMED,
+      })),
       interval_minutes: reaper.intervalMs === null ? null : reaper.intervalMs / 60_000,
       next_run_at: time(reaper.nextAtMs),
     },

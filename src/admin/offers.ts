@@ -25,7 +25,13 @@ export const offersRoutes =
       const { body } = parseInput({ body: { schema: launchable, given: fields } });
       const asked = toSessionRequest(body, config, pickTiers(tiers, tier));
       const plan = await sessions.plan({ call: 'offers', request: asked });
-      return presentOffers(plan, { afterRank: Number(after ?? 0), limit, isExplained: explain });
+      const names = tiers.map(({ name }) => name);
+      return presentOffers(plan, {
+        afterRank: Number(after ?? 0),
+        limit,
+        isExplained: explain,
+        tiers: names,
+      });
     });
 
     app.post('/plan', { schema: PLAN }, async (request) => {

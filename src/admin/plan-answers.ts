@@ -84,6 +84,7 @@ export const offersAnswer = z.object({
   offers_seen: z.int(),
   offers_fit: z.int(),
   rejected: rejected.nullable().describe('With `explain=true`'),
+  tiers: z.array(z.string()).describe('The names that `tier` may be, in the order of the table'),
 });
 
 export const planAnswer = z.object({

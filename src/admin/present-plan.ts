@@ -16,7 +16,12 @@ const PLAN_OFFERS_MAX = 20;
 /** One page of the ranked offers. `afterRank` 0 begins at the best. */
 export function presentOffers(
   plan: LaunchPlan,
-  page: { readonly afterRank: number; readonly limit: number; readonly isExplained: boolean },
+  page: {
+    readonly afterRank: number;
+    readonly limit: number;
+    readonly isExplained: boolean;
+    readonly tiers: readonly string[];
+  },
 ): OffersAnswer {
   const left = plan.offers.filter(({ rank }) => rank > page.afterRank);
   const shown = left.slice(0, page.limit);
@@ -28,6 +33,7 @@ export function presentOffers(
     offers_seen: plan.offersSeen,
     offers_fit: plan.offersFit,
     rejected: page.isExplained ? presentRejected(plan.rejections) : null,
+    tiers: [...page.tiers],
   };
 }
 

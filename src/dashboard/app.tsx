@@ -96,6 +96,11 @@ function useArrival(): void {
 
 function Side() {
   const [path] = useLocation();
+  const links = useRef<HTMLUListElement>(null);
+  // On a phone they are a bar that scrolls.
+  useEffect(() => {
+    links.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [path]);
   const isHere = (to: string) => (to === '/' ? path === '/' || path.startsWith('/sessions/') : path === to);
   return (
     <header class="side">
@@ -104,7 +109,7 @@ function Side() {
         Leash
       </Link>
       <nav aria-label="Pages">
-        <ul class="links">
+        <ul class="links" ref={links}>
           {LINKS.map(({ to, name, icon }) => (
             <li key={to}>
               <Link href={to} aria-current={isHere(to) ? 'page' : undefined}>

@@ -34,6 +34,9 @@ export type ReaperVerdict = {
   readonly isProven: boolean;
 };
 
+/** Why an instance stays that is at work as it should be; every other reason to keep one is waited out. */
+export const CLAIMED = 'its open session claims it';
+
 /** Grace after `ends_by` and after a label's expiry, in which the session's own teardown is at work. */
 export const REAP_GRACE_MS = 600_000;
 
@@ -129,7 +132,7 @@ function decide(seen: {
     if (facts.endsByMs !== null && nowMs > facts.endsByMs + REAP_GRACE_MS) {
       return { action: 'destroy', why: 'its session should have ended by now', isProven: true };
     }
-    return { action: 'keep', why: 'its open session claims it', isProven: true };
+    return { action: 'keep', why: CLAIMED, isProven: true };
   }
   if (facts.kind === 'closed') return { action: 'destroy', why: 'its session has ended', isProven: true };
   // Nobody is at work on it, so there is nothing to leave time for.

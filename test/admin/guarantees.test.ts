@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { guaranteesAnswer } from '../../src/admin/answers.ts';
+import { CLAIMED } from '../../src/domain/reaping.ts';
 import { startHttpEdge } from '../support/http-edge.ts';
 import { scriptedSessions } from '../support/scripted-sessions.ts';
 
@@ -11,7 +12,10 @@ test('guarantees read in ISO times, minutes and seconds', async () => {
     guarantees: async () => ({
       reaper: {
         ...{ lastAtMs: AT, nextAtMs: AT + 300_000, intervalMs: 300_000, found: 3, destroyed: 1 },
-        left: [{ instanceId: 8, label: 'another', why: 'its session is open' }],
+        left: [
+          { instanceId: 8, label: 'another', why: 'its session is unknown' },
+          { instanceId: 9, label: 'a third', why: CLAIMED },
+        ],
       },
       audit: { lastAtMs: AT, nextAtMs: null, corrected: 2 },
       orphans: { found: 105, newest: [orphan] },
@@ -28,7 +32,10 @@ test('guarantees read in ISO times, minutes and seconds', async () => {
     reaper: {
       last_run_at: '2026-03-01T12:00:00.000Z',
       ...{ found: 3, destroyed: 1 },
-      left: [{ instance_id: 8, label: 'another', why: 'its session is open' }],
+      left: [
+        { instance_id: 8, label: 'another', why: 'its session is unknown', is_claimed: false },
+        { instance_id: 9, label: 'a third', why: 'its open session claims it', is_claimed: true },
+      ],
       interval_minutes: 5,
       next_run_at: '2026-03-01T12:05:00.000Z',
     },

@@ -118,7 +118,7 @@ test('a market that cannot be reached exits 3 with its reason', async () => {
 test.each([80, 100, 160])('the tables of a terminal of %d columns fit it', (width) => {
   const { plan, request } = planOf();
   const look = { nowMs: 0, width };
-  const explained = presentOffers(plan, { afterRank: 0, limit: 20, isExplained: true });
+  const explained = presentOffers(plan, { afterRank: 0, limit: 20, isExplained: true, tiers: [] });
   const tables = [
     ...plain(offersText(explained, look)),
     ...plain(planText(presentPlan(plan, request), look)),

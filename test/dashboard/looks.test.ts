@@ -90,7 +90,7 @@ describeInBrowser('every page', () => {
       .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)`);
     expect(scriptBytes).toBeGreaterThan(0);
     expect(scriptBytes).toBeLessThan(150_000);
-    for (const path of ['/', '/sessions/serves', '/launch']) {
+    for (const path of PAGES) {
       await settle(visit.page, `${stack.api.url}${path}`);
       expect({ path, shift: await visit.page.evaluate<number>(LAYOUT_SHIFT) }).toEqual({
         path,

@@ -5,6 +5,8 @@ import { describeInBrowser, openBrowser, type RealBrowser, type Visit } from '..
 import { aLaunch, type Stack, startStack } from '../support/stack.ts';
 
 const VIEWER = 'a-viewer-of-tests';
+/** A search of the market may wait for its turn. */
+const POLL = { timeout: 20_000 };
 
 describeInBrowser('the pages beside the sessions', () => {
   let stack: Stack;
@@ -45,6 +47,21 @@ describeInBrowser('the pages beside the sessions', () => {
     await page.getByText(/offers do not fit/).waitFor();
   });
 
+  test('the market shows one tier alone, also one beyond the best hundred, and all of them again', async () => {
+    await open('/market');
+    const gpus = page.getByRole('region', { name: 'Offers that fit' }).locator('tbody td:nth-child(2)');
+    await gpus.first().waitFor();
+    const all = new Set(await gpus.allTextContents());
+    expect(all.size).toBeGreaterThan(1);
+    const names = await page.getByLabel('Tier', { exact: true }).locator('option').allTextContents();
+    const unseen = names.find((name) => name !== 'every one' && !all.has(name)) ?? '';
+    expect(unseen).not.toBe('');
+    await page.getByLabel('Tier', { exact: true }).selectOption(unseen);
+    await expect.poll(async () => [...new Set(await gpus.allTextContents())], POLL).toEqual([unseen]);
+    await page.getByLabel('Tier', { exact: true }).selectOption('every one');
+    await expect.poll(async () => new Set(await gpus.allTextContents()).size, POLL).toBe(all.size);
+  });
+
   test('a key is made, shown once, opens the gateway, and opens it no more once it is revoked', async () => {
     await open('/keys');
     await page.getByRole('button', { name: 'Create a key' }).click();
@@ -80,6 +97,7 @@ describeInBrowser('the pages beside the sessions', () => {
     await page.getByLabel('Message').press('Enter');
     await page.getByText(/by vastai, session default · .*first token after \d+ ms/).waitFor();
     await page.getByText(/\d+ \+ \d+ tokens/).waitFor();
+    await page.getByText(/(about|less than) \$[\d.]+ of GPU time at \$\d+\.\d+\/h/).waitFor();
     // An answer that ends by itself could be faster than the click.
     await page.route('**/v1/chat/completions', (route) =>
       route.continue({ postData: JSON.stringify({ ...route.request().postDataJSON(), ignore_eos: true }) }),
@@ -120,7 +138,7 @@ describeInBrowser('the pages beside the sessions', () => {
     await page.getByRole('button', { name: 'What would the reaper do?' }).click();
     await page
       .getByRole('dialog')
-      .getByText('1 instances of ours found. 1 are kept. Nothing would be destroyed.')
+      .getByText('1 instance of ours found, 1 kept. Nothing would be destroyed.')
       .waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
     expect((await stack.api.status('default')).state).toBe('READY');

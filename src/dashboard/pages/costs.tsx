@@ -20,6 +20,8 @@ const DIMENSIONS: readonly { readonly by: CostsAnswer['by']; readonly name: stri
 ];
 const SPANS = [1, 7, 30, 90];
 const DAY_MS = 86_400_000;
+/** About as high as sums, chart and a first row. */
+const LINES = 20;
 
 export function CostsPage() {
   usePageTitle('Costs');
@@ -69,7 +71,7 @@ export function CostsPage() {
           )}
         </Field>
       </div>
-      <Shown of={costs} lines={8}>
+      <Shown of={costs} lines={LINES}>
         {(data) => (
           <div class="stack">
             {data.unread_sessions.length > 0 && (
@@ -78,9 +80,11 @@ export function CostsPage() {
               </Note>
             )}
             <TotalFacts total={data.total} />
-            {byDay.data !== null && byDay.data.items.length > 0 && days > 1 && (
+            {data.items.length > 0 && days > 1 && (
               <Card title="Dollars a day">
-                <DayBars items={byDay.data.items} from={from} days={days} />
+                <Shown of={byDay} lines={5}>
+                  {({ items }) => <DayBars items={items} from={from} days={days} />}
+                </Shown>
               </Card>
             )}
             <Card title={`By ${DIMENSIONS.find((one) => one.by === data.by)?.name.toLowerCase() ?? data.by}`}>

@@ -1,7 +1,7 @@
 import type { GuaranteesAnswer } from '../../admin/answers.ts';
 import { Ago, Until } from '../components/ago.tsx';
 import { Card, Fact } from '../components/card.tsx';
-import { Chip } from '../components/chip.tsx';
+import { Chip, Shape } from '../components/chip.tsx';
 import { Empty, Shown } from '../components/states.tsx';
 import { Table } from '../components/table.tsx';
 import { clock, duration } from '../format.ts';
@@ -38,9 +38,13 @@ export function GuaranteesPage() {
 }
 
 /** The two promises, and whether anything stands against them now. */
-function Promises({ state: { unconfirmed, orphans_found_ever: orphans } }: { state: GuaranteesAnswer }) {
-  // What the reaper left is nearly always what open sessions claim: its own card says why of each.
-  const isClear = unconfirmed.length === 0;
+function Promises({
+  state: { unconfirmed, reaper, orphans_found_ever: orphans },
+}: {
+  state: GuaranteesAnswer;
+}) {
+  const leftovers = reaper.left.filter(({ is_claimed }) => !is_claimed).length;
+  const isClear = unconfirmed.length === 0 && leftovers === 0;
   return (
     <Card
       title="No orphan, no overspend"
@@ -56,6 +60,7 @@ function Promises({ state: { unconfirmed, orphans_found_ever: orphans } }: { sta
       </p>
       <dl class="facts">
         <Fact name="Orphans ever found">{orphans ?? 'not known: the archive cannot be read'}</Fact>
+        <Fact name="Left over, watched">{leftovers}</Fact>
         <Fact name="Not seen gone yet">{unconfirmed.length}</Fact>
       </dl>
       {unconfirmed.length > 0 && (
@@ -91,7 +96,15 @@ function Reaper({ reaper }: { reaper: GuaranteesAnswer['reaper'] }) {
           caption="Left alone by the reaper"
           columns={[
             { key: 'instance', title: 'Instance', cell: ({ instance_id }) => instance_id },
-            { key: 'why', title: 'Left because', cell: ({ why }) => why },
+            {
+              key: 'why',
+              title: 'Left because',
+              cell: ({ why, is_claimed }) => (
+                <>
+                  {!is_claimed && <Shape tone="warn" />} {why}
+                </>
+              ),
+            },
           ]}
           rows={reaper.left}
           keyOf={({ instance_id }) => instance_id}

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ProvidersAnswer } from '../../admin/answers.ts';
 import { whyNotAct } from '../account.ts';
 import { Button } from '../components/button.tsx';
@@ -27,6 +27,8 @@ export function PlaygroundPage() {
   const [turns, setTurns] = useState<readonly Turn[]>([]);
   const [typed, setTyped] = useState('');
   const running = useRef<AbortController | null>(null);
+  // Nobody reads on who has left the page, and the GPU has better to do.
+  useEffect(() => () => running.current?.abort(), []);
   const isRunning =
     turns.at(-1)?.answer?.isDone === false || (turns.length > 0 && turns.at(-1)?.answer === null);
 

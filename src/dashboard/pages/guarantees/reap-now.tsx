@@ -16,6 +16,22 @@ function reap(dryRun: boolean): Promise<ReapAnswer> {
   return call<ReapAnswer>('/api/admin/reap', { method: 'POST', body, deadlineMs: DEADLINE_MS });
 }
 
+function Verdicts({ of }: { of: ReapAnswer['left'] }) {
+  return (
+    <ul class="lines">
+      {of.map(({ instance_id, why }) => (
+        <li key={instance_id}>
+          <strong class="num">{instance_id}</strong>: {why}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function instances(found: number): string {
+  return found === 1 ? '1 instance' : `${found} instances`;
+}
+
 /** Looks first and says what it would destroy; destroys when that was confirmed. */
 export function ReapNow({ onDone }: { onDone: () => void }) {
   const [looked, setLooked] = useState<ReapAnswer | null>(null);
@@ -46,24 +62,24 @@ export function ReapNow({ onDone }: { onDone: () => void }) {
       <p aria-live="polite">
         {done === null
           ? 'Asks the provider now. Nothing is destroyed before you confirm it.'
-          : `${done.found} found, ${done.destroyed.length} destroyed and seen gone, ${done.left.length} left.`}
+          : `${instances(done.found)} found, ${done.destroyed.length} destroyed and seen gone, ${done.left.length} left.`}
       </p>
       <Dialog title="What the reaper would do" isOpen={looked !== null} onClose={() => setLooked(null)}>
         {looked !== null && (
           <>
             <p>
-              {looked.found} instances of ours found. {looked.left.length} are kept.{' '}
+              {instances(looked.found)} of ours found, {looked.left.length} kept.{' '}
               {looked.destroyed.length === 0
                 ? 'Nothing would be destroyed.'
                 : `${looked.destroyed.length} would be destroyed:`}
             </p>
-            <ul class="lines">
-              {looked.destroyed.map(({ instance_id, why }) => (
-                <li key={instance_id}>
-                  <strong class="num">{instance_id}</strong>: {why}
-                </li>
-              ))}
-            </ul>
+            <Verdicts of={looked.destroyed} />
+            {looked.left.length > 0 && (
+              <details>
+                <summary>Why the others are kept</summary>
+                <Verdicts of={looked.left} />
+              </details>
+            )}
             {reaping.problem !== null && <ProblemNote problem={reaping.problem} />}
             <div class="row row-end">
               <Button onClick={() => setLooked(null)}>Close</Button>

@@ -20,15 +20,14 @@ function columnsOf(onRevoke: (key: KeyAnswer) => void): readonly Column<KeyAnswe
     {
       key: 'name',
       title: 'Name',
-      cell: ({ name, hint }) => (
-        <>
+      cell: ({ name, hint, state }) => (
+        <div class="stack-tight key-name">
           <strong class="break">{name}</strong>
-          <br />
-          <code class="quiet">{hint}</code>
-        </>
+          <Chip tone={TONES[state]}>{state}</Chip>
+          <code class="quiet small">{hint}</code>
+        </div>
       ),
     },
-    { key: 'state', title: 'State', cell: ({ state }) => <Chip tone={TONES[state]}>{state}</Chip> },
     { key: 'budget', title: 'Budget', cell: (key) => <KeyBudget apiKey={key} /> },
     { key: 'rates', title: 'A minute', isMinor: true, cell: ratesOf },
     {
@@ -41,6 +40,7 @@ function columnsOf(onRevoke: (key: KeyAnswer) => void): readonly Column<KeyAnswe
       key: 'used',
       title: 'Last used',
       isNumber: true,
+      isMinor: true,
       cell: ({ last_used_at }) => <Ago at={last_used_at} />,
     },
     {

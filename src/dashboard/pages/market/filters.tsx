@@ -6,12 +6,16 @@ export type OfferFilter = {
   readonly verifiedOnly: boolean;
   readonly usdPerHourMax: string;
   readonly country: string;
+  /** Empty: every tier. */
+  readonly tier: string;
 };
+
+export const NO_FILTER: OfferFilter = { verifiedOnly: true, usdPerHourMax: '', country: '', tier: '' };
 
 /** As many as one answer holds. */
 const SHOWN = 100;
 
-export function queryOf({ verifiedOnly, usdPerHourMax, country }: OfferFilter): string {
+export function queryOf({ verifiedOnly, usdPerHourMax, country, tier }: OfferFilter): string {
   const query = new URLSearchParams({
     explain: 'true',
     limit: String(SHOWN),
@@ -19,14 +23,35 @@ export function queryOf({ verifiedOnly, usdPerHourMax, country }: OfferFilter): 
   });
   if (usdPerHourMax.trim() !== '') query.set('max_usd_per_hour', usdPerHourMax.trim());
   if (country.trim() !== '') query.set('countries', country.trim());
+  if (tier !== '') query.set('tier', tier);
   return query.toString();
 }
 
-type MarketFiltersProps = { readonly filter: OfferFilter; readonly onChange: (filter: OfferFilter) => void };
+type MarketFiltersProps = {
+  readonly filter: OfferFilter;
+  readonly tiers: readonly string[];
+  readonly onChange: (filter: OfferFilter) => void;
+};
 
-export function MarketFilters({ filter, onChange }: MarketFiltersProps) {
+export function MarketFilters({ filter, tiers, onChange }: MarketFiltersProps) {
   return (
     <form class="filters" aria-label="Filter offers" onSubmit={(event) => event.preventDefault()}>
+      <Field label="Tier" hint="Of the GPU table">
+        {(wiring) => (
+          <select
+            {...wiring}
+            value={filter.tier}
+            onChange={(event) => onChange({ ...filter, tier: event.currentTarget.value })}
+          >
+            <option value="">every one</option>
+            {tiers.map((tier) => (
+              <option key={tier} value={tier}>
+                {tier}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
       <Field label="Top price" hint="USD per hour">
         {(wiring) => (
           <input

@@ -47,32 +47,27 @@ function columnsOf(forget: (machineId: number) => void): readonly Column<Machine
     {
       key: 'standing',
       title: 'Standing',
-      cell: ({ standing, avoided_until }) => (
-        <>
-          <Chip tone={TONES[standing]}>{standing}</Chip>
-          {avoided_until !== null && (
-            <span class="quiet small">
-              {' '}
-              ends <Until at={avoided_until} />
-            </span>
+      cell: ({ standing, avoided_until, failures: [last] }) => (
+        <div class="stack-tight">
+          <div>
+            <Chip tone={TONES[standing]}>{standing}</Chip>
+            {avoided_until !== null && (
+              <span class="quiet small">
+                {' '}
+                ends <Until at={avoided_until} />
+              </span>
+            )}
+          </div>
+          {last !== undefined && (
+            <p class="small">
+              {last.message}{' '}
+              <span class="quiet nowrap">
+                <Ago at={last.at} />
+              </span>
+            </p>
           )}
-        </>
+        </div>
       ),
-    },
-    {
-      key: 'failed',
-      title: 'Failed last',
-      cell: ({ failures: [last] }) =>
-        last === undefined ? (
-          '–'
-        ) : (
-          <>
-            {last.message}{' '}
-            <span class="quiet small nowrap">
-              <Ago at={last.at} />
-            </span>
-          </>
-        ),
     },
     {
       key: 'ready',

@@ -27,6 +27,7 @@ const COLUMNS: readonly Column<OfferAnswer>[] = [
     key: 'total',
     title: 'One keep-alive',
     isNumber: true,
+    isMinor: true,
     cell: ({ forecast, is_affordable }) =>
       is_affordable ? usd(forecast.total_usd) : `${usd(forecast.total_usd)}, over budget`,
   },

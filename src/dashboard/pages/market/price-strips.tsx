@@ -1,44 +1,39 @@
 import type { OfferAnswer } from '../../../admin/answers.ts';
 
-const WIDTH = 760;
-const ROW = 34;
-const LEFT = 128;
-const RIGHT = 24;
-const BOTTOM = 26;
 const TICKS = 5;
 
 /** Every offer as a dot on its tier's line of prices: where the cheap ones lie, and how many there are. */
 export function PriceStrips({ offers }: { offers: readonly OfferAnswer[] }) {
   const tiers = tiersOf(offers);
   const top = niceTop(Math.max(...offers.map(({ usd_per_hour }) => usd_per_hour)));
-  const height = tiers.length * ROW + BOTTOM;
-  const x = (price: number) => LEFT + (price / top) * (WIDTH - LEFT - RIGHT);
+  const at = (price: number) => ({ left: `${(price / top) * 100}%` });
   const ticks = Array.from({ length: TICKS + 1 }, (_, nth) => (top * nth) / TICKS);
   return (
     <figure class="strips" aria-label={saysOf(tiers)}>
-      <svg viewBox={`0 0 ${WIDTH} ${height}`} aria-hidden="true">
-        {ticks.map((tick) => (
-          <g key={tick}>
-            <line class="strip-grid" x1={x(tick)} x2={x(tick)} y1={4} y2={height - BOTTOM} />
-            <text class="strip-tick" x={x(tick)} y={height - 8} text-anchor="middle">
-              ${tick.toFixed(2)}
-            </text>
-          </g>
+      <div aria-hidden="true">
+        {tiers.map(({ tier, prices }) => (
+          <div key={tier} class="strip">
+            <span class="strip-name">{tier}</span>
+            <div class="strip-line">
+              {prices.map((price, nth) => (
+                <span key={`${price} ${nth}`} class="strip-dot" style={at(price)} />
+              ))}
+            </div>
+          </div>
         ))}
-        {tiers.map(({ tier, prices }, row) => (
-          <g key={tier} transform={`translate(0 ${row * ROW})`}>
-            <text class="strip-name" x={LEFT - 12} y={ROW / 2 + 4} text-anchor="end">
-              {tier}
-            </text>
-            <line class="strip-line" x1={LEFT} x2={WIDTH - RIGHT} y1={ROW / 2} y2={ROW / 2} />
-            {prices.map((price, nth) => (
-              <circle key={`${price} ${nth}`} class="strip-dot" cx={x(price)} cy={ROW / 2} r={5} />
+        <div class="strip">
+          <span />
+          <div class="strip-ticks num">
+            {ticks.map((tick) => (
+              <span key={tick} style={at(tick)}>
+                ${tick.toFixed(2)}
+              </span>
             ))}
-          </g>
-        ))}
-      </svg>
+          </div>
+        </div>
+      </div>
       <figcaption class="quiet small">
-        Dollars per hour, GPU and disk. Each dot is an offer that fits.
+        Dollars per hour, GPU and disk. Each dot is an offer of the table below.
       </figcaption>
     </figure>
   );

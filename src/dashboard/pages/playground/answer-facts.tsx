@@ -1,9 +1,13 @@
 import type { ProvidersAnswer } from '../../../admin/answers.ts';
-import { usd } from '../../format.ts';
+import { usd, usdPerHour } from '../../format.ts';
+import { sessions } from '../../live.ts';
 import type { Answer } from './chat.ts';
 
 /** Below one piece a second no rate means anything. */
 const STREAMED_MS_MIN = 50;
+const HOUR_MS = 3_600_000;
+const MILLION = 1_000_000;
+const USD_SHOWN_MIN = 0.0001;
 
 /** Who answered, how fast, and what it came to. */
 export function AnswerFacts({ answer, providers }: { answer: Answer; providers: ProvidersAnswer | null }) {
@@ -27,14 +31,31 @@ function rateOf({ streamedMs, pieces, completionTokens, isDone }: Answer): strin
   return [`${(((tokens - 1) * 1_000) / streamedMs).toFixed(1)} tokens/s`];
 }
 
-/** By what the provider's tokens cost lately: a GPU is paid by the hour, so a single answer has no price of its own. */
-function costOf(
+/** Computed here: no answer says what it cost. */
+function costOf(answer: Answer, providers: ProvidersAnswer | null): string[] {
+  if (!answer.isDone) return [];
+  return answer.session === null ? tokensCostOf(answer, providers) : gpuCostOf(answer, answer.session);
+}
+
+/** A GPU is paid by the hour, busy or not: an answer took its time, and has no price of its own. */
+function gpuCostOf({ firstTokenMs, streamedMs }: Answer, session: string): string[] {
+  const perHour = sessions.value.get(session)?.usd_per_hour ?? null;
+  if (perHour === null || firstTokenMs === null) return [];
+  const cost = ((firstTokenMs + streamedMs) / HOUR_MS) * perHour;
+  return [`${roughly(cost)} of GPU time at ${usdPerHour(perHour)}`];
+}
+
+function tokensCostOf(
   { provider, promptTokens, completionTokens }: Answer,
   providers: ProvidersAnswer | null,
 ): string[] {
   const perMillion =
     providers?.items.find((one) => one.provider === provider)?.usd_per_million_tokens ?? null;
   if (perMillion === null || completionTokens === null) return [];
-  const cost = (((promptTokens ?? 0) + completionTokens) * perMillion) / 1e6;
-  return [cost < 0.0001 ? 'less than $0.0001' : `about ${usd(cost)}`];
+  const cost = (((promptTokens ?? 0) + completionTokens) * perMillion) / MILLION;
+  return [`${roughly(cost)} at ${usd(perMillion)} per million tokens`];
+}
+
+function roughly(cost: number): string {
+  return cost < USD_SHOWN_MIN ? `less than ${usd(USD_SHOWN_MIN)}` : `about ${usd(cost)}`;
 }

@@ -40,6 +40,8 @@ const NOTHING: Answer = {
   isDone: false,
 };
 
+const BROKEN_OFF = 'The answer broke off before its end.';
+
 /** The answer each time more of it is known. Never throws: what goes wrong is its `problem`. */
 export async function* ask({
   model,
@@ -70,12 +72,15 @@ export async function* ask({
       yield { ...answer, problem: await refusalIn(response), isDone: true };
       return;
     }
+    let isWhole = false;
     for await (const data of eventsOf(response.body)) {
-      if (data === '[DONE]') break;
+      isWhole = data === '[DONE]';
+      if (isWhole) break;
       answer = withEvent(answer, data, performance.now() - startedMs);
       yield answer;
     }
-    yield { ...answer, isDone: true };
+    const problem = answer.problem ?? (isWhole ? null : BROKEN_OFF);
+    yield { ...answer, problem, isDone: true };
   } catch (error) {
     const problem = signal.aborted
       ? 'Stopped. The model was told to stop too.'
@@ -101,8 +106,7 @@ type Chunk = {
 
 function withEvent(answer: Answer, data: string, atMs: number): Answer {
   const chunk = JSON.parse(data) as Chunk;
-  if (chunk.error !== undefined)
-    return { ...answer, problem: chunk.error.message ?? 'The answer broke off.' };
+  if (chunk.error !== undefined) return { ...answer, problem: chunk.error.message ?? BROKEN_OFF };
   const piece = chunk.choices?.[0]?.delta?.content ?? '';
   return {
     ...answer,
