@@ -123,7 +123,9 @@ async function fatalSign(
   order: ModelOrder,
   watch: Pick<Watch, 'facts' | 'looks'>,
 ): Promise<Failure | null> {
-  const snapshot = await unlessUnreachable(() => deps.instances.look(Date.now() - order.lookMs));
+  const snapshot = await unlessUnreachable(() =>
+    deps.instances.find({ instanceId: order.instanceId }, Date.now() - order.lookMs),
+  );
   const instance = snapshot?.instances.find((row) => row.instanceId === order.instanceId);
   if (snapshot !== null && instance !== undefined) {
     watch.facts = factsOf(instance, snapshot.askedAtMs);

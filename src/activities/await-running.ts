@@ -34,7 +34,9 @@ export async function awaitRunning(deps: Deps, order: BootOrder): Promise<BootRe
     { heartbeatMs: order.heartbeatMs, details: () => bootDetails(order, watch.facts) },
     async () => {
       for (;;) {
-        const snapshot = await unlessUnreachable(() => deps.instances.look(Date.now()));
+        const snapshot = await unlessUnreachable(() =>
+          deps.instances.find({ instanceId: order.instanceId }, Date.now()),
+        );
         const instance = snapshot?.instances.find(
           (row) => row.instanceId === order.instanceId || hasLabel(row, order.label),
         );

@@ -54,7 +54,7 @@ async function keepFound(
 /** The meter's last figures are worth a look, by list or else by id, and never worth a delay of the DELETE. */
 async function lastReading(deps: Deps, instanceId: number): Promise<InstanceFacts | null> {
   const listed = await unlessLate(async () => {
-    const { askedAtMs, instances } = await deps.instances.look(Date.now());
+    const { askedAtMs, instances } = await deps.instances.find({ instanceId }, Date.now());
     const instance = instances.find((row) => row.instanceId === instanceId);
     return instance === undefined ? null : factsOf(instance, askedAtMs);
   });

@@ -41,6 +41,7 @@ export type IdleBilling = {
 };
 
 const DESCRIBE_DEADLINE_MS = 15_000;
+const DESCRIBES_AT_ONCE = 10;
 const VOLUMES_MS = 20_000;
 const LABEL_MS = 20_000;
 const IDLE_SHOWN_MAX = 50;
@@ -147,7 +148,11 @@ export async function describeSessions(
   order: { sessions: readonly string[] },
 ): Promise<Record<string, SessionFacts>> {
   const facts: Record<string, SessionFacts> = {};
-  for (const session of order.sessions) facts[session] = await describeSession(deps, session);
+  const waiting = order.sessions.values();
+  const takeTurns = async (): Promise<void> => {
+    for (const session of waiting) facts[session] = await describeSession(deps, session);
+  };
+  await Promise.all(Array.from({ length: DESCRIBES_AT_ONCE }, takeTurns));
   return facts;
 }
 

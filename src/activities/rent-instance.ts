@@ -50,8 +50,8 @@ export function rentInstance(deps: Deps, order: RentOrder): Promise<RentResult> 
 
 async function lookThenRent(deps: Deps, order: RentOrder): Promise<RentResult> {
   const deadlineMs = Date.now() + SEND_DEADLINE_MS;
-  // In the whole list: a label that was changed in the console is in the environment still, which no filter sees.
-  const { instances } = await deps.instances.look(Date.now());
+  // One whose label was changed in the console may not be found among many; its grant was spent with its create.
+  const { instances } = await deps.instances.find({ label: order.label }, Date.now());
   const adopted = instances.find((instance) => hasLabel(instance, order.label));
   if (adopted !== undefined) {
     return {

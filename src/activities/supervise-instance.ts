@@ -10,6 +10,7 @@ import { type MoneyAtStart, spentUsdAt } from '../domain/session-sample.ts';
 import { askModels, type ProbeOptions, readUsage } from '../vllm/probe.ts';
 import { type Usage, wasUsedSince } from '../vllm/usage.ts';
 import type { Deps } from './deps.ts';
+import type { Snapshot } from './instance-board.ts';
 import { factsOf } from './instance-facts.ts';
 import { pinFor } from './pinning.ts';
 import { rest, unlessUnreachable, whileBeating } from './watching.ts';
@@ -126,9 +127,7 @@ class Watch {
 
   /** The contract: is it still there, does it run, what does it cost. */
   async #lookAtInstance(): Promise<SuperviseResult | null> {
-    const snapshot = await unlessUnreachable(() =>
-      this.#deps.instances.look(Date.now() - this.#order.lookMs / 2),
-    );
+    const snapshot = await unlessUnreachable(() => this.#list());
     if (snapshot === null) return null;
     const instance = snapshot.instances.find((row) => row.instanceId === this.#order.instanceId);
     if (instance === undefined)
@@ -140,10 +139,17 @@ class Watch {
     return this.#hasPriceMoved() ? this.#result('price-changed') : null;
   }
 
+  /** While its model fails, what the contract says is worth a call of its own. */
+  #list(): Promise<Snapshot> {
+    const { instanceId, lookMs } = this.#order;
+    if (this.#failures > 0) return this.#deps.instances.find({ instanceId }, Date.now());
+    return this.#deps.instances.recent(lookMs / 2);
+  }
+
   /** A row lags and flickers: it must say so twice before a READY session is lost by it. */
   async #confirmStopped(): Promise<SuperviseResult | null> {
     await rest(this.#order.lostGapMs);
-    const snapshot = await unlessUnreachable(() => this.#deps.instances.look(Date.now()));
+    const snapshot = await this.#listAgain();
     const instance = snapshot?.instances.find((row) => row.instanceId === this.#order.instanceId);
     if (snapshot === null || instance === undefined) return null;
     this.#facts = factsOf(instance, snapshot.askedAtMs);
@@ -170,8 +176,13 @@ class Watch {
       const shown = await unlessUnreachable(() => this.#deps.vast.showInstance(this.#order.instanceId));
       if (shown === null || shown.kind === 'found') return false;
     }
-    const snapshot = await unlessUnreachable(() => this.#deps.instances.look(Date.now()));
+    const snapshot = await this.#listAgain();
     return snapshot !== null && !snapshot.instances.some((row) => row.instanceId === this.#order.instanceId);
+  }
+
+  #listAgain(): Promise<Snapshot | null> {
+    const { instanceId } = this.#order;
+    return unlessUnreachable(() => this.#deps.instances.find({ instanceId }, Date.now()));
   }
 
   /** The model: does it answer with our key, and who used it. */

@@ -9,7 +9,8 @@ import { type Context, QUERY_MS } from './context.ts';
 const POLLER_FRESH_MS = 15_000;
 /** A worker with nothing to do asks once a minute: then the ledger's answer is its sign of life. */
 const ANSWER_MS = 5_000;
-const REAP_RUNNING_MAX_MS = 60_000;
+/** A complete list of a thousand instances takes most of a minute. */
+const REAP_RUNNING_MAX_MS = 300_000;
 const WORKFLOW_QUEUE = 1;
 
 /** Whether everything a launch needs is there, and in words what is not. */

@@ -12,7 +12,7 @@ import {
 } from './calling.ts';
 import { changeInstance, destroyMany, showInstance } from './changing.ts';
 import { type CreateOptions, type CreateOrder, createInstance } from './creating.ts';
-import { readAllPages } from './listing.ts';
+import { type ListOptions, readAllPages } from './listing.ts';
 import { type LogQuery, readLogs } from './logs.ts';
 import { OFFERS_PER_ANSWER, type OfferSearch, toOffer, toQuery } from './offers.ts';
 import { createPacer, type Pacer } from './pacing.ts';
@@ -22,6 +22,7 @@ import { toInstance } from './wire.ts';
 export type { Invoice, Volume } from './books.ts';
 export type { CallFacts, CallOptions } from './calling.ts';
 export type { CreateOptions, CreateOrder } from './creating.ts';
+export type { ListOptions } from './listing.ts';
 export type { LogQuery } from './logs.ts';
 export { MarketError, OUR_CODES } from './market-error.ts';
 export type { OfferSearch } from './offers.ts';
@@ -32,6 +33,15 @@ export { isPlausiblePublicIp } from './public-ip.ts';
 export type Span = { readonly fromMs: number; readonly toMs: number };
 
 /**
+ * Which rows of the list; those that carry one of the labels, those of one of the ids. A label is matched as it is
+ * shown, whole: the one in an instance's environment is no column of the list.
+ */
+export type InstanceFilter = {
+  readonly labels?: readonly string[];
+  readonly instanceIds?: readonly number[];
+};
+
+/**
  * Vast.ai's API in our units. Every call waits for its turn at the endpoint, ends by its deadline (two minutes
  * where none is given), and throws a `MarketError` when it cannot tell.
  */
@@ -40,8 +50,8 @@ export type VastClient = {
   searchOffers(query: OfferSearch, options?: CallOptions): Promise<{ offers: Offer[]; isCut: boolean }>;
   /** One PUT that is never repeated, but for a plain 429. Throws nothing but what `beforeSend` threw. */
   createInstance(offerId: number, order: CreateOrder, options?: CreateOptions): Promise<CreateResult>;
-  /** All of them, of everybody who uses the account, or throws. */
-  listInstances(filter?: { readonly label?: string }, options?: CallOptions): Promise<Instance[]>;
+  /** All of them that pass the filter, of everybody who uses the account, or throws. */
+  listInstances(filter?: InstanceFilter, options?: ListOptions): Promise<Instance[]>;
   showInstance(instanceId: number, options?: CallOptions): Promise<ShowResult<Instance>>;
   /** `accepted` promises nothing: see that it is gone. */
   destroyInstance(instanceId: number, options?: CallOptions): Promise<DestroyResult>;
@@ -128,21 +138,24 @@ function searchOffers(
   );
 }
 
-/** Labels are matched here once more: a filter that was not applied must not show strangers as ours. */
+/** Rows are matched here once more: a filter that was not applied must not show strangers as ours. */
 async function listInstances(
   caller: Caller,
-  filter: { readonly label?: string } | undefined,
-  options: CallOptions | undefined,
+  { labels, instanceIds }: InstanceFilter = {},
+  options: ListOptions | undefined,
   { apiUrl }: { apiUrl: string },
 ): Promise<Instance[]> {
-  const label = filter?.label;
+  const filters = {
+    ...(labels && { label: { in: labels } }),
+    ...(instanceIds && { id: { in: instanceIds } }),
+  };
   const instances = await readAllPages(
     caller,
     {
       call: 'list',
       path: '/api/v1/instances/',
       query: {
-        select_filters: JSON.stringify(label === undefined ? {} : { label: { in: [label] } }),
+        select_filters: JSON.stringify(filters),
         order_by: JSON.stringify([{ col: 'id', dir: 'asc' }]),
         limit: '25',
       },
@@ -153,7 +166,11 @@ async function listInstances(
     },
     options,
   );
-  return label === undefined ? instances : instances.filter((instance) => instance.label === label);
+  return instances.filter(
+    ({ label, instanceId }) =>
+      (labels === undefined || (label !== null && labels.includes(label))) &&
+      (instanceIds === undefined || instanceIds.includes(instanceId)),
+  );
 }
 
 function currentUser(caller: Caller, options: CallOptions | undefined): Promise<Account> {

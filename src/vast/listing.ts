@@ -25,6 +25,14 @@ export type Listing<Row> = {
   readonly identityOf?: (row: Row) => number;
 };
 
+/** `deadlineMs` is of all pages together. */
+export type ListOptions = CallOptions & {
+  /** Longest wait for one page, its turn and repeats included, ms. */
+  readonly pageMs?: number;
+  /** Told with each page how many rows there are in all, where the answer says so. */
+  readonly onTotal?: (total: number) => void;
+};
+
 /** Enough for 10,000 instances; an endless list is a fault, not an answer. */
 const PAGES_MAX = 400;
 const READINGS_MAX = 3;
@@ -37,7 +45,7 @@ const READINGS_MAX = 3;
 export async function readAllPages<Row>(
   caller: Caller,
   listing: Listing<Row>,
-  options: CallOptions | undefined,
+  options: ListOptions | undefined,
 ): Promise<Row[]> {
   // One deadline for all pages, not one for each.
   const bounded = { ...options, deadlineMs: boundsOf(options).deadlineMs };
@@ -53,8 +61,13 @@ export async function readAllPages<Row>(
 
 type Page<Row> = { rows: Row[]; total: number | null; nextToken: string | null };
 
-async function readOnce<Row>(caller: Caller, listing: Listing<Row>, options: CallOptions): Promise<Row[]> {
+async function readOnce<Row>(
+  caller: Caller,
+  listing: Listing<Row>,
+  options: ListOptions & { readonly deadlineMs: number },
+): Promise<Row[]> {
   const { call, path, query, tried } = listing;
+  const { pageMs = Number.POSITIVE_INFINITY } = options;
   const rows: Row[] = [];
   const tokens = new Set<string>();
   for (let pages = 0; pages < PAGES_MAX; pages += 1) {
@@ -63,9 +76,10 @@ async function readOnce<Row>(caller: Caller, listing: Listing<Row>, options: Cal
       caller,
       call,
       { method: 'GET', path, query: token === undefined ? query : { ...query, after_token: token }, tried },
-      options,
+      { ...options, deadlineMs: Math.min(options.deadlineMs, Date.now() + pageMs) },
       (answer) => readPage(readJson(answer, tried), listing),
     );
+    if (page.total !== null) options.onTotal?.(page.total);
     rows.push(...page.rows);
     if (page.nextToken === null) {
       mustBeWhole(rows, page.total, listing);

@@ -8,7 +8,7 @@ import { costAt } from '../domain/meter.ts';
 import { blame } from './blame.ts';
 import { awaitDelete, startGivingBack } from './give-back.ts';
 import { countReady } from './measuring.ts';
-import { create, quick, watchToEnd } from './policies.ts';
+import { create, listing, quick, watchToEnd } from './policies.ts';
 import { remember } from './remember.ts';
 import type { Rental } from './rental.ts';
 import { tellReady } from './session-notifications.ts';
@@ -200,7 +200,9 @@ async function settle(rental: Rental, attempt: Attempt, message: string): Promis
   if (await callOff(rental, attempt)) return failureOf('create-unknown', 'it was never sent');
   const untilMs = Date.now() + rental.policy.settleMs;
   for (;;) {
-    const found = await quick({ summary: `look for ${attempt.label}` }).findByLabel({ label: attempt.label });
+    const found = await listing({ summary: `look for ${attempt.label}` }).findByLabel({
+      label: attempt.label,
+    });
     const [first] = found;
     if (first !== undefined) {
       for (const facts of found) rental.learn(attempt, facts);

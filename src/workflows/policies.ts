@@ -18,11 +18,26 @@ const UNTIL_IT_WORKS = {
 /** Short calls beat every four seconds: what a dead worker was at is taken up when three beats are missing. */
 const ALIVE = '15 seconds';
 
+/** One that is under way, and one that begins after it, of thousands of instances. */
+const LISTS_TAKE = '20 minutes';
+
 /** Money and short reads: repeated until they work; a started one is awaited. */
 export function quick({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.sessions,
     startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: ALIVE,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: UNTIL_IT_WORKS,
+    summary,
+  });
+}
+
+/** By a complete list, which takes a second for 25 instances, or a question for each of a thousand: repeated until it works. */
+export function listing({ summary }: Summarised) {
+  return proxyActivities<Activities>({
+    taskQueue: TASK_QUEUES.sessions,
+    startToCloseTimeout: LISTS_TAKE,
     heartbeatTimeout: ALIVE,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: UNTIL_IT_WORKS,
@@ -145,7 +160,7 @@ export function destroy({ summary }: Summarised) {
 export function confirm({ summary }: Summarised) {
   return proxyActivities<Activities>({
     taskQueue: TASK_QUEUES.show,
-    startToCloseTimeout: '45 seconds',
+    startToCloseTimeout: LISTS_TAKE,
     heartbeatTimeout: ALIVE,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '60 seconds' },

@@ -11,7 +11,7 @@ import {
 } from '../domain/reaping.ts';
 import { countOrphans } from './measuring.ts';
 import { tellOrphans } from './notifying.ts';
-import { destroy, once, quick } from './policies.ts';
+import { destroy, listing, once, quick } from './policies.ts';
 
 export type ReapInput = {
   readonly owner: string;
@@ -67,7 +67,7 @@ export async function reapOrphans(input: ReapInput): Promise<ReapReport> {
   const isDryRun = input.dryRun === true;
   let verdicts: readonly ReaperVerdict[];
   if (otherOwner === null) {
-    const sessions = await quick({ summary: 'ask Temporal about each session' }).describeSessions({
+    const sessions = await listing({ summary: 'ask Temporal about each session' }).describeSessions({
       sessions: namedSessions(survey.ours, survey.openReservations, input.owner),
     });
     verdicts = judgeOurs(input, survey, sessions);
@@ -108,8 +108,8 @@ function tellAll({ left, expiredOfOthers, idle = [] }: ReapReport): void {
 
 function listOf(otherOwner: string | null) {
   return otherOwner === null
-    ? quick({ summary: 'list everything of ours' }).surveyInstances()
-    : quick({ summary: `list everything of owner ${otherOwner}` }).surveyInstances({ owner: otherOwner });
+    ? listing({ summary: 'list everything of ours' }).surveyInstances()
+    : listing({ summary: `list everything of owner ${otherOwner}` }).surveyInstances({ owner: otherOwner });
 }
 
 function judgeOurs(

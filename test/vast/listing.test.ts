@@ -20,7 +20,7 @@ test('a list of one label asks for it, and shows no stranger when the filter was
     aPage([aWireInstance({ id: 1, label: 'ours' }), aWireInstance({ id: 2, label: 'theirs' })]),
   );
   await using vast = aClient(market.url);
-  expect(await vast.listInstances({ label: 'ours' })).toMatchObject([{ instanceId: 1 }]);
+  expect(await vast.listInstances({ labels: ['ours'] })).toMatchObject([{ instanceId: 1 }]);
   expect(JSON.parse(market.received[0]?.query.get('select_filters') ?? '')).toEqual({
     label: { in: ['ours'] },
   });

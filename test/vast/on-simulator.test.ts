@@ -61,7 +61,9 @@ test('an instance is found, rented, shown, listed, labelled, read, destroyed and
   expect(shown.usdPerHour).toBeCloseTo(offer.usdPerHour, 4);
   expect(Math.abs(Date.now() - (shown.startedAtMs ?? 0))).toBeLessThan(60_000);
 
-  await expect.poll(() => vast.listInstances({ label }), POLL).toMatchObject([{ instanceId, label }]);
+  await expect
+    .poll(() => vast.listInstances({ labels: [label] }), POLL)
+    .toMatchObject([{ instanceId, label }]);
   expect(await vast.labelInstance(instanceId, 'renamed in the console')).toEqual({ kind: 'accepted' });
   await expect
     .poll(() => getInstance(instanceId), POLL)
@@ -72,7 +74,7 @@ test('an instance is found, rented, shown, listed, labelled, read, destroyed and
 
   expect(await vast.destroyInstance(instanceId)).toEqual({ kind: 'accepted' });
   await expect.poll(() => vast.showInstance(instanceId), POLL).toEqual({ kind: 'gone' });
-  await expect.poll(() => vast.listInstances({ label }), POLL).toEqual([]);
+  await expect.poll(() => vast.listInstances({ labels: [label] }), POLL).toEqual([]);
   expect(await vast.destroyInstance(instanceId)).toEqual({ kind: 'gone' });
 
   const span = { fromMs: Date.now() - 3_600_000, toMs: Date.now() + 3_600_000 };
@@ -129,7 +131,7 @@ test('a create whose reply is lost is unknown, and is found by its label', async
   await script({ call: 'create', fault: 'reply-lost-after' });
   const { offerId } = await findOffer();
   expect(await vast.createInstance(offerId, anOrder({ label }))).toMatchObject({ kind: 'unknown' });
-  await expect.poll(() => vast.listInstances({ label }), POLL).toHaveLength(1);
+  await expect.poll(() => vast.listInstances({ labels: [label] }), POLL).toHaveLength(1);
   await destroyAll(label);
 });
 
@@ -183,7 +185,8 @@ test('thirty instances are listed over two pages, and destroyed in one request',
   );
   const ids = created.flatMap((result) => (result.kind === 'created' ? [result.instanceId] : []));
   expect(ids.length).toBeGreaterThan(25);
-  const listed = async () => (await vast.listInstances({ label })).map(({ instanceId }) => instanceId);
+  const listed = async () =>
+    (await vast.listInstances({ labels: [label] })).map(({ instanceId }) => instanceId);
   await expect.poll(listed, POLL).toEqual(ids.toSorted((a, b) => a - b));
   expect(await vast.destroyInstances(ids)).toEqual({ kind: 'accepted' });
   await expect.poll(listed, POLL).toEqual([]);
@@ -213,10 +216,10 @@ async function getInstance(instanceId: number): Promise<Instance> {
 
 /** The list lags behind a create: what is not in it yet would not be destroyed. */
 async function destroyAll(label: string): Promise<void> {
-  await expect.poll(() => vast.listInstances({ label }), POLL).not.toEqual([]);
-  const instances = await vast.listInstances({ label });
+  await expect.poll(() => vast.listInstances({ labels: [label] }), POLL).not.toEqual([]);
+  const instances = await vast.listInstances({ labels: [label] });
   await vast.destroyInstances(instances.map(({ instanceId }) => instanceId));
-  await expect.poll(() => vast.listInstances({ label }), POLL).toEqual([]);
+  await expect.poll(() => vast.listInstances({ labels: [label] }), POLL).toEqual([]);
 }
 
 async function script(...add: { call: string; fault: string }[]): Promise<void> {

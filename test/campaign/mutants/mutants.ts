@@ -194,8 +194,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/activities/instance-board.ts',
-        find: 'await this.#vast.listInstances({}, { deadlineMs: askedAtMs + LIST_MS });',
-        replace: 'await this.#vast.listInstances({}, { deadlineMs: askedAtMs + LIST_MS }).catch(() => []);',
+        find: 'const instances = await this.#readAll(askedAtMs);',
+        replace: 'const instances = await this.#readAll(askedAtMs).catch(() => []);',
       },
     ],
     steps: inOrder(
