@@ -20,12 +20,17 @@ export type ServingSession = {
 
 const REFRESH_MS = 1_000;
 const CALL_MS = 5_000;
-const SESSIONS_MAX = 1_000;
+/** Looking takes at most a fifth of the time, however many sessions there are. */
+const PAUSE_IN_LOOKS = 4;
+const SESSIONS_A_PAGE = 1_000;
 const DESCRIBES_AT_ONCE = 10;
+/** Sessions that are described in one look though nothing is known to have changed. */
+const DESCRIBES_IN_TURN = 100;
 
 /**
  * READY sessions, kept fresh each second for the gateway: visibility to discover them, the memo for the truth,
- * since visibility lags. While Temporal is silent the last table stands: instances go on serving without it.
+ * since visibility lags. Of more than a hundred, those that changed are looked at in each second, and the others in
+ * turn. While Temporal is silent the last table stands: instances go on serving without it.
  */
 export class ServingTable {
   readonly #client: Client;
@@ -39,6 +44,10 @@ export class ServingTable {
   #serving: readonly ServingSession[] | null = null;
   /** Sessions somebody here asked about: looked at each second, whatever visibility knows of them yet. */
   readonly #asked = new Set<string>();
+  /** Runs that were looked at, by session. */
+  #runs: ReadonlyMap<string, string> = new Map();
+  /** Whose turn it is, longest waiting first. */
+  #queue: string[] = [];
 
   constructor(client: Client, owner: string, logger: Logger) {
     this.#client = client;
@@ -83,6 +92,7 @@ export class ServingTable {
   async #refreshForEver(): Promise<void> {
     let wasSilent = false;
     while (!this.#stop.signal.aborted) {
+      const startedAt = performance.now();
       try {
         const markedBefore = new Set(this.#unreachable);
         this.#rows = await this.#look();
@@ -97,39 +107,74 @@ export class ServingTable {
           );
         wasSilent = true;
       }
-      await pause(REFRESH_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      const pauseMs = Math.max(REFRESH_MS, (performance.now() - startedAt) * PAUSE_IN_LOOKS);
+      await pause(pauseMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }
 
   async #look(): Promise<ReadonlyMap<string, ServingSession>> {
-    const names = await this.#discover();
-    const rows = new Map<string, ServingSession>();
-    for (let from = 0; from < names.length; from += DESCRIBES_AT_ONCE) {
-      const batch = names.slice(from, from + DESCRIBES_AT_ONCE);
-      for (const row of await Promise.all(batch.map((name) => this.#describe(name)))) {
-        if (row !== null) rows.set(row.session, row);
-      }
+    const runs = await this.#discover();
+    const due = this.#dueOf(runs);
+    const waiting = due.values();
+    const described = new Map<string, ServingSession | null>();
+    const takeTurns = async (): Promise<void> => {
+      for (const session of waiting) described.set(session, await this.#describe(session));
+    };
+    await Promise.all(Array.from({ length: DESCRIBES_AT_ONCE }, takeTurns));
+    this.#runs = runs;
+    // What was noted meanwhile stands: it is newer than a look that did not ask about it.
+    const rows = new Map(this.#rows);
+    for (const [session, row] of described) {
+      if (row === null) rows.delete(session);
+      else rows.set(session, row);
     }
     return rows;
   }
 
-  async #discover(): Promise<string[]> {
-    const answer = await withDeadline(this.#client, CALL_MS, () =>
+  /** What visibility shows READY: the newest run of each session. */
+  async #discover(): Promise<Map<string, string>> {
+    const runs = new Map<string, string>();
+    let nextPageToken: Uint8Array | null = null;
+    do {
+      const answer: Page = await this.#listPage(nextPageToken);
+      for (const { execution } of answer.executions ?? []) {
+        const session = sessionOfWorkflowId(execution?.workflowId ?? '');
+        if (session !== null) runs.set(session, execution?.runId ?? '');
+      }
+      nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : null;
+    } while (nextPageToken !== null);
+    return runs;
+  }
+
+  #listPage(nextPageToken: Uint8Array | null): Promise<Page> {
+    return withDeadline(this.#client, CALL_MS, () =>
       this.#client.workflowService.listWorkflowExecutions({
         namespace: this.#client.options.namespace,
         query: "WorkflowType = 'gpuSession' AND ExecutionStatus = 'Running' AND SessionState = 'READY'",
-        pageSize: SESSIONS_MAX,
+        pageSize: SESSIONS_A_PAGE,
+        nextPageToken,
       }),
     );
-    const found = (answer.executions ?? []).map(({ execution }) => execution?.workflowId ?? '');
-    // Those that were serving a second ago are looked at too: visibility may drop them late.
-    const known = [...this.#rows.keys(), ...this.#asked].map(sessionWorkflowId);
-    return [...new Set([...found, ...known])].filter((workflowId) => workflowId !== '');
   }
 
-  async #describe(workflowId: string): Promise<ServingSession | null> {
-    const session = sessionOfWorkflowId(workflowId);
-    if (session === null) return null;
+  /** Those that may have changed, those somebody waits for, and of the others as many as a look has time for. */
+  #dueOf(runs: ReadonlyMap<string, string>): ReadonlySet<string> {
+    const isNew = ([session, run]: readonly [string, string]) =>
+      this.#runs.get(session) !== run || !this.#rows.has(session);
+    const changed = [...runs].filter(isNew).map(([session]) => session);
+    // Those that were serving a second ago are looked at too: visibility may drop them late.
+    const dropped = [...this.#rows.keys()].filter((session) => !runs.has(session));
+    const unreachable = [...this.#rows.values()]
+      .filter(({ label }) => this.#unreachable.has(label))
+      .map(({ session }) => session);
+    const due = new Set([...this.#asked, ...changed, ...dropped, ...unreachable]);
+    const others = new Set([...this.#queue.filter((session) => runs.has(session)), ...runs.keys()]);
+    this.#queue = [...others].filter((session) => !due.has(session));
+    return new Set([...due, ...this.#queue.splice(0, DESCRIBES_IN_TURN)]);
+  }
+
+  async #describe(session: string): Promise<ServingSession | null> {
+    const workflowId = sessionWorkflowId(session);
     const described = await withDeadline(this.#client, CALL_MS, () =>
       this.#client.workflow.getHandle(workflowId).describe(),
     );
@@ -141,6 +186,8 @@ export class ServingTable {
     return { session, model, endpoint, label, instanceId, autoSwitch: memo.auto_switch ?? true };
   }
 }
+
+type Page = Awaited<ReturnType<Client['workflowService']['listWorkflowExecutions']>>;
 
 function rowOf(view: SessionView): ServingSession | null {
   const { session, state, model, endpoint, label, instanceId, autoSwitch } = view;
