@@ -22,7 +22,8 @@ const { values } = parseArgs({
   },
 });
 const COUNT = Number(values.sessions);
-const ALL_MS = 900_000;
+/** Each waits for its turn to create, and to be seen gone. */
+const ALL_MS = 900_000 + COUNT * 12_000 * Number(values['rate-scale']);
 
 const bench = await openBench({
   environment: {

@@ -35,6 +35,20 @@ export class Market {
     await this.#control('POST', 'faults', { clear: true });
   }
 
+  /** Multiplies the waits between calls from now on; 0: no limits. */
+  async setRates(scale: number): Promise<void> {
+    await this.#control('POST', 'rates', { scale });
+  }
+
+  /** As anybody with the account's key destroys an instance. */
+  async destroy(id: number): Promise<void> {
+    await fetch(`${this.url}/api/v0/instances/${id}/`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${this.#key}` },
+      signal: AbortSignal.timeout(CALL_MS),
+    });
+  }
+
   /** Refused when the process has just ended: then there is nothing to kill. */
   async armKill(call: string, moment: string, pid: number): Promise<boolean> {
     return this.#control('POST', 'triggers', { call, moment, signal: { pid, name: 'SIGKILL' } }).then(

@@ -222,7 +222,8 @@ function startTemporal(home: string, port: number): Promise<EmbeddedTemporal> {
   return startEmbeddedTemporal({ home: join(home, 'temporal'), port, uiPort: null, namespace: NAMESPACE });
 }
 
-async function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, '127.0.0.1');
   await once(probe, 'listening');
