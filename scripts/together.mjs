@@ -38,6 +38,7 @@ const bench = await openBench({
     profile: values.profile,
   },
   patienceMs: ALL_MS,
+  lookMs: Math.max(300, COUNT * 20),
 });
 
 try {

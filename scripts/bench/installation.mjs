@@ -28,8 +28,9 @@ const SETTINGS = {
  * @param {Readonly<Record<string, string>>} options.environment settings over the short ones
  * @param {{ timeScale: number, seed: number, profile: string }} options.simulator
  * @param {number} options.patienceMs how long a session may take until it has ended
+ * @param {number} [options.lookMs] between two looks at one session: of hundreds, each second would be a load of its own
  */
-export async function openBench({ environment, simulator, patienceMs }) {
+export async function openBench({ environment, simulator, patienceMs, lookMs = 300 }) {
   const home = mkdtempSync(join(tmpdir(), 'leash-bench-'));
   const running = await compose({
     environment: { ...SETTINGS, ...environment, LEASH_HOME: home },
@@ -60,7 +61,7 @@ export async function openBench({ environment, simulator, patienceMs }) {
       while (Date.now() < untilMs) {
         const seen = look((await api.status(session)).value);
         if (seen !== null) return seen;
-        await pause(300);
+        await pause(lookMs);
       }
       throw new Error(`${session} is not so far after ${patienceMs / 1_000} s`);
     },
