@@ -4,12 +4,20 @@ import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
 import { ledgerWorkflowId } from '../workflows/ids.ts';
 
 const UPDATE_DEADLINE_MS = 20_000;
+/**
+ * Updates of one process under way at once. Temporal takes ten of a workflow (`history.maxInFlightUpdates`) and makes
+ * the eleventh wait for seconds, whereas one takes milliseconds: in a queue of ours nobody waits that long.
+ */
+const UPDATES_AT_ONCE = 3;
 
-/** Calls the ledger's updates; a ledger that was terminated is opened again first. */
+/** Calls the ledger's updates, few at a time; a ledger that was terminated is opened again first. */
 export class LedgerCaller {
   readonly #temporal: Client;
   readonly #owner: string;
   readonly #reopen: () => Promise<void>;
+  /** Whose turn comes next. As long as there are activities at most, each of which has its own time-out. */
+  readonly #waiting: (() => void)[] = [];
+  #underWay = 0;
 
   constructor(options: { temporal: Client; owner: string; reopen: () => Promise<void> }) {
     this.#temporal = options.temporal;
@@ -38,15 +46,33 @@ export class LedgerCaller {
     return this.#temporal.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () => ledger.query(query, ...asked));
   }
 
-  #update<Answer, Order>(
+  async #update<Answer, Order>(
     update: UpdateDefinition<Answer, [Order]>,
     order: Order,
     updateId: string,
   ): Promise<Answer> {
     const ledger = this.#temporal.workflow.getHandle(ledgerWorkflowId(this.#owner));
-    return this.#temporal.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
-      ledger.executeUpdate(update, { args: [order], updateId }),
-    );
+    const deadlineMs = Date.now() + UPDATE_DEADLINE_MS;
+    await this.#awaitTurn();
+    try {
+      return await this.#temporal.withDeadline(deadlineMs, () =>
+        ledger.executeUpdate(update, { args: [order], updateId }),
+      );
+    } finally {
+      this.#passTurn();
+    }
+  }
+
+  async #awaitTurn(): Promise<void> {
+    if (this.#underWay < UPDATES_AT_ONCE) this.#underWay += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** To the one that waits longest, if any does. */
+  #passTurn(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#underWay -= 1;
+    else next();
   }
 }
 

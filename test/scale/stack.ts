@@ -15,7 +15,7 @@ const NAMESPACE = 'leash-scale';
 const MARKET_KEY = 'scale-market-key-51c07d93';
 const ADMIN_TOKEN = 'scale-admin-token-8e24aa61';
 /** Machines boot and the market moves so much faster; what sessions wait for runs by the clock. */
-const TIME_SCALE = 300;
+const TIME_SCALE = 60;
 
 /** The product's own settings, but for what keeps a thousand sessions open and the market's limits off. */
 const SETTINGS = {
