@@ -57,9 +57,6 @@ export type WorkerDeps = {
  */
 const SECONDS_BETWEEN = { create: 4.5, destroy: 3 / 64, show: 2 } as const;
 
-/** Without limits. Said, since a queue keeps the last rate that a worker named. */
-const UNPACED_PER_SECOND = 100_000;
-
 /**
  * Runs the Temporal workers of one process: sessions, supervision, and a queue for each call that is paced.
  *
@@ -195,10 +192,10 @@ async function createWorkers({ config, native, namespace, activities, ...seen }:
     // Searches and creates beat so that a dead worker's are noticed: a throttled beat would be noticed late.
     maxHeartbeatThrottleInterval: '5 seconds',
   } as const;
-  const perSecond = (seconds: number): Partial<WorkerOptions> => ({
-    maxTaskQueueActivitiesPerSecond:
-      config.LEASH_RATE_SCALE === 0 ? UNPACED_PER_SECOND : 1 / (seconds * config.LEASH_RATE_SCALE),
-  });
+  const perSecond = (seconds: number): Partial<WorkerOptions> =>
+    config.LEASH_RATE_SCALE === 0
+      ? {}
+      : { maxTaskQueueActivitiesPerSecond: 1 / (seconds * config.LEASH_RATE_SCALE) };
   return Promise.all([
     Worker.create({
       ...shared,

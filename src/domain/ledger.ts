@@ -57,6 +57,8 @@ export type BookedAttempt = {
   readonly isAnswered: boolean;
   /** Called off before anybody took its create up: none was sent, nor ever will be. */
   readonly isCalledOff: boolean;
+  /** How many others wanted its machine while it held it; absent: none. */
+  readonly turnedAway?: number;
   /** Set when the attempt's instance is gone: what it cost. */
   readonly endedAtMs: number | null;
   readonly usd: number | null;
@@ -76,8 +78,21 @@ export type ReserveAnswer =
 
 export type GrantAnswer =
   | { readonly kind: 'granted' }
-  | { readonly kind: 'machine-taken'; readonly by: string }
+  | {
+      readonly kind: 'machine-taken';
+      readonly by: string;
+      /** Where else not to ask; absent where nothing is known, as in answers of 0.1.0. */
+      readonly crowd?: Crowd;
+    }
   | { readonly kind: 'closed' };
+
+/** Who else is renting: many that were searched for at once are given the same list of offers. */
+export type Crowd = {
+  /** Machines that are held just now. */
+  readonly heldMachines: readonly number[];
+  /** Which one of those that this machine was refused to: 1 is the first. */
+  readonly turnedAway: number;
+};
 
 export type SpendAnswer =
   | { readonly kind: 'spent-now' }
@@ -166,7 +181,7 @@ export function grant(
   if (before?.machineId === want.machineId) return { state, answer: { kind: 'granted' } };
   if (before?.isSpent === true) return { state, answer: { kind: 'machine-taken', by: want.key } };
   const holder = holderOf(state, want.machineId);
-  if (holder !== null) return { state, answer: { kind: 'machine-taken', by: holder } };
+  if (holder !== null) return turnAway(state, holder);
   const booked: BookedAttempt = {
     machineId: want.machineId,
     usdPerHour: want.usdPerHour,
@@ -178,6 +193,15 @@ export function grant(
     usd: null,
   };
   return { state: withAttempt(state, want.key, want.attempt, booked), answer: { kind: 'granted' } };
+}
+
+/** Each that is turned away is told a number of its own, by which they do not all ask for the same machine next. */
+function turnAway(state: LedgerState, { key, attempt, booked }: Holder): Step<GrantAnswer> {
+  const turnedAway = (booked.turnedAway ?? 0) + 1;
+  return {
+    state: withAttempt(state, key, attempt, { ...booked, turnedAway }),
+    answer: { kind: 'machine-taken', by: key, crowd: { heldMachines: heldMachines(state), turnedAway } },
+  };
 }
 
 /** The last word before a create is sent: true for exactly one caller, ever. */
@@ -396,16 +420,34 @@ function lengthOf(period: string): number | null {
   return days === undefined ? null : Number(days) * MS_PER_DAY;
 }
 
-function holderOf(state: LedgerState, machineId: number): string | null {
+type Holder = { readonly key: string; readonly attempt: string; readonly booked: BookedAttempt };
+
+function holderOf(state: LedgerState, machineId: number): Holder | null {
   for (const [key, reservation] of Object.entries(state.reservations)) {
-    for (const booked of Object.values(reservation.attempts)) {
-      if (booked.machineId === machineId && !booked.isAnswered) return key;
+    for (const [attempt, booked] of Object.entries(reservation.attempts)) {
+      if (booked.machineId === machineId && !booked.isAnswered) return { key, attempt, booked };
     }
   }
   return null;
 }
 
-function withAttempt(state: LedgerState, key: string, attempt: number, booked: BookedAttempt): LedgerState {
+/** More are no help: whoever is told passes over these at most. */
+const HELD_TOLD_MAX = 300;
+
+function heldMachines({ reservations }: LedgerState): number[] {
+  return Object.values(reservations)
+    .flatMap(({ attempts }) => Object.values(attempts))
+    .filter(({ isAnswered }) => !isAnswered)
+    .map(({ machineId }) => machineId)
+    .slice(-HELD_TOLD_MAX);
+}
+
+function withAttempt(
+  state: LedgerState,
+  key: string,
+  attempt: number | string,
+  booked: BookedAttempt,
+): LedgerState {
   const reservation = state.reservations[key];
   if (reservation === undefined) return state;
   const attempts = { ...reservation.attempts, [attempt]: booked };

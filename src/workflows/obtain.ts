@@ -68,7 +68,7 @@ async function rentUntilReady(
     const choice = await shelf.next();
     if ('failure' in choice)
       return last !== null && choice.failure.kind === 'no-offers' ? last : choice.failure;
-    const failure = await tryOffer(rental, choice.choice, race);
+    const failure = await tryOffer(rental, choice.choice, { shelf, race });
     if (failure === null) {
       lanes.cancel();
       return null;
@@ -85,11 +85,15 @@ async function rentUntilReady(
 }
 
 /** One attempt, from its label to READY; null when it is. What was begun is given back on every other way out. */
-async function tryOffer(rental: Rental, choice: Choice, race: Race): Promise<Failure | null> {
+async function tryOffer(
+  rental: Rental,
+  choice: Choice,
+  { shelf, race }: { shelf: Shelf; race: Race },
+): Promise<Failure | null> {
   const attempt = rental.openAttempt(choice);
   let failure: Failure | null;
   try {
-    failure = await walk(rental, attempt);
+    failure = await walk(rental, attempt, shelf);
   } catch (error) {
     startGivingBack(rental, attempt);
     throw error;
@@ -109,9 +113,9 @@ async function tryOffer(rental: Rental, choice: Choice, race: Race): Promise<Fai
 }
 
 /** The phases of an attempt, in order; the first that fails says why. */
-async function walk(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+async function walk(rental: Rental, attempt: Attempt, shelf: Shelf): Promise<Failure | null> {
   return (
-    (await grant(rental, attempt)) ??
+    (await grant(rental, attempt, shelf)) ??
     (await rent(rental, attempt)) ??
     (await boot(rental, attempt)) ??
     (await checkContract(rental, attempt)) ??
@@ -120,7 +124,7 @@ async function walk(rental: Rental, attempt: Attempt): Promise<Failure | null> {
 }
 
 /** No grant, no create: the ledger books the attempt and gives it the machine. */
-async function grant(rental: Rental, attempt: Attempt): Promise<Failure | null> {
+async function grant(rental: Rental, attempt: Attempt, shelf: Shelf): Promise<Failure | null> {
   const { choice } = attempt;
   const answer = await quick({
     summary: `grant attempt ${attempt.attempt}: ${gpuText(choice)}, ${usd(choice.usdPerHour)}/h`,
@@ -133,6 +137,7 @@ async function grant(rental: Rental, attempt: Attempt): Promise<Failure | null> 
     reservation: { key: rental.key, session: rental.input.session, capUsd: rental.request.budgetUsd },
   });
   if (answer.kind === 'granted') return null;
+  if (answer.kind === 'machine-taken' && answer.crowd !== undefined) shelf.giveWay(answer.crowd);
   return failureOf('machine-taken', answer.kind === 'closed' ? 'the reservation is closed' : null);
 }
 

@@ -3,6 +3,7 @@ import type { SearchResult } from '../activities/search-offers.ts';
 import { type Attempt, attemptsOfLaunch, type Choice, gpuText } from '../domain/attempt.ts';
 import { affords, type Spending, usd } from '../domain/budget.ts';
 import { type Failure, failureOf } from '../domain/failure.ts';
+import type { Crowd } from '../domain/ledger.ts';
 import { search } from './policies.ts';
 import type { Rental } from './rental.ts';
 
@@ -34,6 +35,16 @@ export class Shelf {
       const failure = await this.#searching;
       if (failure !== null) return { failure };
     }
+  }
+
+  /**
+   * Others are renting from the same list: the k-th that was turned away goes on with the k-th of what is left.
+   * All trying the next one each would be as many refusals as there are pairs of them.
+   */
+  giveWay({ heldMachines, turnedAway }: Crowd): void {
+    const free = this.#choices.filter(({ machineId }) => !heldMachines.includes(machineId));
+    const at = free.length === 0 ? 0 : (turnedAway - 1) % free.length;
+    this.#choices = [...free.slice(at), ...free.slice(0, at)];
   }
 
   #isSpent(): Failure | null {

@@ -96,9 +96,25 @@ describe('granting', () => {
   test('a machine that another session is renting is not given twice', () => {
     const state = granted(withReserved(withReserved(aLedger(), A), B), A);
     const order = { key: B, attempt: 1, machineId: 501, usdPerHour: 0.5, nowMs: NOW_MS };
-    expect(grant(state, order).answer).toEqual({ kind: 'machine-taken', by: A });
+    expect(grant(state, order).answer).toMatchObject({ kind: 'machine-taken', by: A });
     const answered = noteAnswered(state, { key: A, attempt: 1, usdPerHour: 0.5 });
     expect(grant(answered, order).answer).toEqual({ kind: 'granted' });
+  });
+
+  test('each that a machine is refused to is told a number of its own, and what else is held', () => {
+    const [C, D] = [`${B}c`, `${B}d`];
+    const others = [B, C, D];
+    let state = granted(withReserved(aLedger(), A), A);
+    for (const key of others) state = withReserved(state, key);
+    const crowds = others.map((key) => {
+      const step = grant(state, { key, attempt: 1, machineId: 501, usdPerHour: 0.5, nowMs: NOW_MS });
+      state = step.state;
+      return step.answer.kind === 'machine-taken' ? step.answer.crowd : undefined;
+    });
+    expect(crowds).toEqual([1, 2, 3].map((turnedAway) => ({ heldMachines: [501], turnedAway })));
+    const elsewhere = granted(state, B, 2, 502);
+    const refused = grant(elsewhere, { key: C, attempt: 2, machineId: 502, usdPerHour: 0.5, nowMs: NOW_MS });
+    expect(refused.answer).toMatchObject({ crowd: { heldMachines: [501, 502], turnedAway: 1 } });
   });
 
   test('two hosts of one hedge are two machines', () => {

@@ -5,6 +5,7 @@ import type { Client } from '@temporalio/client';
 import { openInstallation } from '../../src/installation.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { startEmbeddedTemporal } from '../../src/temporal/embedded-server.ts';
+import { TASK_QUEUES } from '../../src/workflows/ids.ts';
 import { AdminApi } from '../campaign/admin-api.ts';
 import { Market } from '../campaign/market.ts';
 import { ROOT } from '../campaign/options.ts';
@@ -16,6 +17,10 @@ const MARKET_KEY = 'scale-market-key-51c07d93';
 const ADMIN_TOKEN = 'scale-admin-token-8e24aa61';
 /** Machines boot and the market moves so much faster; what sessions wait for runs by the clock. */
 const TIME_SCALE = 60;
+
+/** Temporal's number for the queues of activities. */
+const ACTIVITY_QUEUE = 2;
+const UNLIMITED_PER_SECOND = 10_000;
 
 /** The product's own settings, but for what keeps a thousand sessions open and the market's limits off. */
 const SETTINGS = {
@@ -114,6 +119,7 @@ export class ScaleStack {
   /** Market and worker keep to the documented limits times `scale` from here on; 0: to none. */
   async setRates(scale: number): Promise<void> {
     this.#rateScale = scale;
+    await this.#overrideQueues(scale === 0);
     if (scale === 0) await this.market.setRates(0);
     const pid = this.worker.pid;
     if (pid !== null) this.worker.kill(pid, 'SIGTERM');
@@ -125,11 +131,27 @@ export class ScaleStack {
   /** Whichever worker is left is followed by one without limits. */
   async useUnlimited(): Promise<void> {
     this.#rateScale = 0;
+    await this.#overrideQueues(true);
     await this.market.setRates(0);
     const pid = this.secondWorker.pid;
     if (pid === null) return;
     this.secondWorker.kill(pid, 'SIGTERM');
     await this.secondWorker.successorOf(pid, 60_000);
+  }
+
+  /** A queue goes on by a rate that a worker named long after that worker has gone; what is set here comes before it. */
+  async #overrideQueues(isUnlimited: boolean): Promise<void> {
+    for (const name of [TASK_QUEUES.create, TASK_QUEUES.destroy, TASK_QUEUES.show])
+      await this.client.workflowService.updateTaskQueueConfig({
+        namespace: NAMESPACE,
+        identity: 'bench:sessions',
+        taskQueue: name,
+        taskQueueType: ACTIVITY_QUEUE,
+        updateQueueRateLimit: {
+          rateLimit: isUnlimited ? { requestsPerSecond: UNLIMITED_PER_SECOND } : null,
+          reason: 'the ramp of a bench',
+        },
+      });
   }
 
   countReady(): Promise<number> {
