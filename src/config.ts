@@ -266,6 +266,20 @@ const settings = {
     .meta({ secret: true })
     .describe('Headers for the collector, `name=value,name=value`'),
   OTEL_SERVICE_NAME: z.string().min(1).default('leash').describe('What traces say they come from'),
+  LEASH_PAYLOAD_KEYS_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File with the keys that encrypt what Temporal stores, the first for what is new; nothing is encrypted when not set',
+    ),
+  LEASH_CODEC_ORIGIN: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => new URL(text).origin === text, 'scheme, host and port, and nothing after them')
+    .optional()
+    .describe(
+      'Origin of the one Web UI of Temporal whose pages may have payloads decoded; that of LEASH_TEMPORAL_UI_URL when not set',
+    ),
   TEMPORAL_ADDRESS: z
     .string()
     .optional()
