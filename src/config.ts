@@ -390,6 +390,14 @@ export function namespaceOf(config: Pick<Config, 'TEMPORAL_NAMESPACE' | 'VASTAI_
   return config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash');
 }
 
+/** Origin of the Web UI whose pages may have payloads decoded; null where none is named. */
+export function codecOriginOf(
+  config: Pick<Config, 'LEASH_CODEC_ORIGIN' | 'LEASH_TEMPORAL_UI_URL'>,
+): string | null {
+  const named = config.LEASH_CODEC_ORIGIN ?? config.LEASH_TEMPORAL_UI_URL;
+  return named === undefined ? null : new URL(named).origin;
+}
+
 /** The settings as they may be shown: secrets read `[redacted]`. */
 export function redactedConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(

@@ -51,7 +51,7 @@ export class EncryptionCodec implements PayloadCodec {
 
   #decrypt(payload: Payload): Payload {
     const id = textOf(payload.metadata?.[KEY_ID]);
-    const key = this.#keys.ring.byId.get(id);
+    const key = this.#keys.find(id);
     if (key === undefined) throw new PayloadUnreadable(this.#whyUnknown(id));
     return decrypt(payload, key);
   }
@@ -90,7 +90,10 @@ function decrypt({ data }: Payload, { id, secret }: PayloadKey): Payload {
   decipher.setAuthTag(data.subarray(-TAG_BYTES));
   try {
     const sealed = data.subarray(NONCE_BYTES, -TAG_BYTES);
-    return PayloadMessage.decode(Buffer.concat([decipher.update(sealed), decipher.final()]));
+    const opened = PayloadMessage.decode(Buffer.concat([decipher.update(sealed), decipher.final()]));
+    // Protobuf leaves out what is empty, and gives a list of nothing for it.
+    if (opened.data.length === 0) opened.data = new Uint8Array();
+    return opened;
   } catch {
     throw new PayloadUnreadable(
       `it was changed since it was encrypted with key ${id}, or that id stands for another key here.`,

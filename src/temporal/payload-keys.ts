@@ -56,12 +56,21 @@ export class PayloadKeys {
   }
 
   get ring(): KeyRing {
-    if (this.#file !== undefined && performance.now() - this.#lookedAtMs >= LOOK_AGAIN_MS)
-      this.#lookAgain(this.#file);
+    if (performance.now() - this.#lookedAtMs >= LOOK_AGAIN_MS) this.#lookAgain();
     return this.#ring;
   }
 
-  #lookAgain(file: string): void {
+  /** The file is looked at once more for a key that it did not have: another process may have been given it first. */
+  find(id: string): PayloadKey | undefined {
+    const known = this.ring.byId.get(id);
+    if (known !== undefined) return known;
+    this.#lookAgain();
+    return this.#ring.byId.get(id);
+  }
+
+  #lookAgain(): void {
+    const file = this.#file;
+    if (file === undefined) return;
     this.#lookedAtMs = performance.now();
     try {
       const text = readKeys(file);
@@ -73,7 +82,8 @@ export class PayloadKeys {
         'payload keys were read anew',
       );
     } catch (error) {
-      this.#logger?.error({ why: errorText(error) }, 'payload keys stay as they were read last');
+      const why = error instanceof Error ? error.message : String(error);
+      this.#logger?.error({ why }, 'payload keys stay as they were read last');
     }
   }
 }

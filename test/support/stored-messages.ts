@@ -4,7 +4,13 @@ import { type Client, Connection } from '@temporalio/client';
 export type Stored = { readonly where: string; readonly message: object };
 
 /** Everything stored in a namespace, as it is stored: rows, descriptions, histories and schedules. */
-export async function readStored({ address, namespace }: { address: string; namespace: string }): Promise<Stored[]> {
+export async function readStored({
+  address,
+  namespace,
+}: {
+  address: string;
+  namespace: string;
+}): Promise<Stored[]> {
   const connection = await Connection.connect({ address });
   try {
     return await readAll(connection.workflowService, namespace);
@@ -22,7 +28,10 @@ async function readAll(service: Service, namespace: string): Promise<Stored[]> {
     const { execution } = row;
     const id = execution?.workflowId ?? '';
     const described = await service.describeWorkflowExecution({ namespace, execution: execution ?? null });
-    stored.push({ where: `row of ${id}`, message: row }, { where: `description of ${id}`, message: described });
+    stored.push(
+      { where: `row of ${id}`, message: row },
+      { where: `description of ${id}`, message: described },
+    );
     for (const event of await readHistory(service, namespace, execution))
       stored.push({ where: `${id}: event ${event.eventId}`, message: event });
   }
