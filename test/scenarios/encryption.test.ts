@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findTemporalCli } from '../../scripts/find-temporal.mjs';
 import type { SessionsAnswer, TimelineAnswer } from '../../src/admin/answers.ts';
+import type { NotificationsAnswer } from '../../src/admin/notification-answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { type KeysFile, keysFile } from '../support/payload-keys.ts';
 import { plainText } from '../support/plain-text.ts';
@@ -20,9 +21,10 @@ afterEach(() => keys[Symbol.dispose]());
 const withKeys = (): Record<string, string> => ({ LEASH_PAYLOAD_KEYS_FILE: keys.path });
 
 test('with encryption on, a session goes from launch to receipt and nothing stored of it can be read', async () => {
-  await using stack = await startStack({ settings: withKeys() });
+  const webhook = 'http://127.0.0.1:9/nobody-listens';
+  await using stack = await startStack({ settings: { ...withKeys(), LEASH_WEBHOOK_URL: webhook } });
   const { api } = stack;
-  // What goes wrong is told in most words: a create, an extension and a destroy that fail.
+  // What goes wrong is told in most words: a create, an extension and a notification that fail.
   await stack.faults({ call: 'create', fault: 'offer-gone', times: 1 });
   await api.launched(aLaunch({ model: MODEL }));
   const ready = await api.supervised('default');
@@ -35,8 +37,11 @@ test('with encryption on, a session goes from launch to receipt and nothing stor
     launch: { model: MODEL },
   });
   const refused = await api.extend('default', 10_000);
-  expect(refused.body.detail).toMatch(/^Cannot extend/);
-  await stack.faults({ call: 'destroy', fault: 'server-error', times: 2 });
+  expect(refused.body.detail).toMatch(/beyond its lifetime/);
+  await eventually('a notification failed, and why can be read', async () => {
+    const { body } = await api.admin<NotificationsAnswer>('GET', 'notifications');
+    return body.items.some(({ detail }) => /ECONNREFUSED.*tried [2-9] times/.test(detail));
+  });
   const whileReady = await readStored(stack.temporal);
   const receipt = await api.destroyed('default');
   expect(receipt).toMatchObject({ outcome: 'completed', attempts: [{}, {}] });
@@ -63,7 +68,8 @@ test('with encryption on, a session goes from launch to receipt and nothing stor
     'RTX',
     'no_such_ask',
     stack.market.url,
-    refused.body.detail,
+    'nobody-listens',
+    'ECONN',
   ];
   expect(texts.filter(({ text }) => words.some((word) => text.includes(word)))).toEqual([]);
   // That what was looked for could have been found: all of it is there, encrypted.
@@ -73,7 +79,7 @@ test('with encryption on, a session goes from launch to receipt and nothing stor
     ...['activityTaskScheduledEventAttributes.input', 'activityTaskCompletedEventAttributes.result'],
     ...['workflowExecutionStartedEventAttributes.input', 'outcome.success', 'upsertedMemo.fields.label'],
     ...['startWorkflow.input', 'workflowExecutionCompletedEventAttributes.result', 'row of schedule'],
-    ...['activityTaskStartedEventAttributes.lastFailure.encodedAttributes'],
+    ...['pendingActivities.0.lastFailure.encodedAttributes'],
   ])
     expect([kind, encrypted.some((path) => path.includes(kind))]).toEqual([kind, true]);
 });
