@@ -95,7 +95,8 @@ test('the command line of Temporal shows a history through the endpoint, and wit
 
 test('encryption is turned on and its key rotated with a session open, and nothing restarted', async () => {
   keys.write('none', 'k1');
-  await using stack = await startStack({ settings: withKeys() });
+  const policy = { historyEventsMax: 60, sliceMs: 1_500 };
+  await using stack = await startStack({ settings: withKeys(), policy });
   const { api } = stack;
   await api.launched(aLaunch({ model: MODEL }));
   await api.ready('default');
@@ -106,6 +107,15 @@ test('encryption is turned on and its key rotated with a session open, and nothi
   await extendUntil(stack, 'k1');
   keys.write('k2', 'k1');
   await extendUntil(stack, 'k2');
+  await eventually('a new run has all of its memo by the new key', async () => {
+    const stored = (await readStored(stack.temporal)).filter(
+      ({ where }) => where === 'row of session/default',
+    );
+    const ids = stored.map(({ message }) =>
+      [...textsIn(message, '')].find(({ path }) => path === '.memo.fields.model.metadata.encryption-key-id'),
+    );
+    return ids.some((id) => id?.text === 'k2');
+  });
   // A worker that comes anew reads it from its first event on.
   await stack.stopWorker();
   await stack.startWorker();
