@@ -7,6 +7,7 @@ import type { NotificationsAnswer } from '../../src/admin/notification-answers.t
 import { eventually } from '../support/eventually.ts';
 import { type KeysFile, keysFile } from '../support/payload-keys.ts';
 import { plainText } from '../support/plain-text.ts';
+import { scanForSecrets } from '../support/secrets-scan.ts';
 import { aLaunch, type Stack, startStack } from '../support/stack.ts';
 import { readablePayloads, readStored, textsIn } from '../support/stored-messages.ts';
 
@@ -45,6 +46,14 @@ test('with encryption on, a session goes from launch to receipt and nothing stor
   const whileReady = await readStored(stack.temporal);
   const receipt = await api.destroyed('default');
   expect(receipt).toMatchObject({ outcome: 'completed', attempts: [{}, {}] });
+
+  const scan = await scanForSecrets({
+    home: stack.environment.LEASH_HOME ?? '',
+    ...{ environment: stack.environment, temporal: stack.temporal, log: stack.log, sessions: ['default'] },
+    api: { url: api.url, token: stack.token },
+  });
+  expect(scan.findings).toEqual([]);
+  expect(scan.secrets).toContain('payload key k1');
 
   const timeline = await api.admin<TimelineAnswer>('GET', 'sessions/default/events');
   const titles = timeline.body.items.map(({ title }) => title);
