@@ -14,6 +14,8 @@ export type CodecServerDeps = {
   readonly signIns: Pick<SignIns, 'find'>;
   /** Origin of the Web UI whose pages may call; null: none may, and the command line still can. */
   readonly origin: string | null;
+  /** Of one address. */
+  readonly callsPerMinute?: number;
 };
 
 /** A payload is at most 2 MiB in Temporal, and a history's page has many. */
@@ -35,7 +37,7 @@ const CORS_SECONDS = 600;
 export const codecApp =
   (deps: CodecServerDeps): FastifyPluginAsync =>
   async (app) => {
-    const { codec, origin } = deps;
+    const { codec, origin, callsPerMinute = CALLS_PER_MINUTE } = deps;
     app.setErrorHandler(answerError);
     app.setNotFoundHandler(answerNotFound);
     app.addHook('onRequest', async (request, reply) => {
@@ -46,12 +48,12 @@ export const codecApp =
     answerPreflights(app, origin);
 
     await app.register(async (calls) => {
-      const countCall = app.createRateLimit({ max: CALLS_PER_MINUTE, timeWindow: 60_000 });
+      const countCall = app.createRateLimit({ max: callsPerMinute, timeWindow: 60_000 });
       calls.addHook('onRequest', async (request) => {
         requireRight(await admissionOf(deps, request), request);
         const count = await countCall(request);
         if (!count.isAllowed && count.isExceeded)
-          throw new Problem('too-many', `More than ${CALLS_PER_MINUTE} calls came within a minute.`, {
+          throw new Problem('too-many', `More than ${callsPerMinute} calls came within a minute.`, {
             retryAfterSeconds: count.ttlInSeconds,
           });
       });

@@ -1,6 +1,11 @@
+import rateLimit from '@fastify/rate-limit';
 import { defaultPayloadConverter } from '@temporalio/common';
+import fastify from 'fastify';
 import { expect, test } from 'vitest';
+import { codecApp } from '../../src/codec-server/app.ts';
 import { PAYLOADS_MAX } from '../../src/codec-server/payloads.ts';
+import { EncryptionCodec } from '../../src/temporal/payload-codec.ts';
+import { PayloadKeys } from '../../src/temporal/payload-keys.ts';
 import { type HttpEdge, startHttpEdge, TOKEN } from '../support/http-edge.ts';
 import { type KeysFile, keysFile } from '../support/payload-keys.ts';
 
@@ -214,4 +219,25 @@ test('nothing that was decoded is logged', async () => {
   ).json()) as Body;
   await call(edge, 'decode', encoded);
   expect(edge.log.join('\n')).not.toMatch(new RegExp(`said-to-nobody|${data}`));
+});
+
+test('an address that calls too often is told when to come again', async () => {
+  await using app = fastify();
+  await app.register(rateLimit, { global: false });
+  await app.register(
+    codecApp({
+      codec: new EncryptionCodec(new PayloadKeys()),
+      admit: async () => ({ kind: 'admitted' }),
+      signIns: { find: () => null },
+      origin: null,
+      callsPerMinute: 3,
+    }),
+  );
+  const statuses: number[] = [];
+  for (let index = 0; index < 5; index += 1) {
+    const answer = await app.inject({ method: 'POST', url: '/decode', payload: { payloads: [] } });
+    statuses.push(answer.statusCode);
+    if (answer.statusCode === 429) expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+  }
+  expect(statuses).toEqual([200, 200, 200, 429, 429]);
 });
