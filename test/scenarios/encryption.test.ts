@@ -4,6 +4,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findTemporalCli } from '../../scripts/find-temporal.mjs';
 import type { SessionsAnswer, TimelineAnswer } from '../../src/admin/answers.ts';
 import type { NotificationsAnswer } from '../../src/admin/notification-answers.ts';
+import type { Check } from '../../src/cli/doctor/check.ts';
+import { checkReadable } from '../../src/cli/doctor/encryption.ts';
+import { connectClient } from '../../src/temporal/connection.ts';
+import { PayloadKeys } from '../../src/temporal/payload-keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { type KeysFile, keysFile } from '../support/payload-keys.ts';
 import { plainText } from '../support/plain-text.ts';
@@ -153,6 +157,14 @@ test('without the key a worker does not start, and the server says which key it 
   await stack.api.launched(aLaunch({ model: MODEL }));
   await stack.api.ready('default');
   await stack.stopWorker();
+  expect(await whatDoctorReads(stack, new PayloadKeys(keys.path))).toMatchObject({
+    verdict: 'ok',
+    says: expect.stringMatching(/^All \d+ events of session\/default can be read/),
+  });
+  expect(await whatDoctorReads(stack, new PayloadKeys())).toMatchObject({
+    verdict: 'broken',
+    says: expect.stringContaining('encrypted with key "k1"'),
+  });
   keys.write('k2');
   const answer = await eventually('the server reads the file again', async () => {
     const status = await stack.api.admin<{ detail: string }>('GET', 'vllm/status');
@@ -165,6 +177,11 @@ test('without the key a worker does not start, and the server says which key it 
   await stack.startWorker();
   await stack.api.destroyed('default');
 });
+
+async function whatDoctorReads({ temporal }: Stack, payloadKeys: PayloadKeys): Promise<Check> {
+  const { client, close } = await connectClient({ ...temporal, payloadKeys });
+  return checkReadable(client).finally(close);
+}
 
 const run = promisify(execFile);
 
