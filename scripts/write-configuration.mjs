@@ -50,8 +50,8 @@ const GROUPS = [
   },
   {
     title: 'Temporal',
-    says: '',
-    holds: (/** @type {string} */ name) => name.startsWith('TEMPORAL_'),
+    says: 'How payloads are encrypted is told in [encryption](encryption.md).',
+    holds: (/** @type {string} */ name) => /^(TEMPORAL_|LEASH_(PAYLOAD|CODEC)_)/.test(name),
   },
   {
     title: 'Addresses, home and access',

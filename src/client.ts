@@ -35,6 +35,7 @@ import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
 import { destroySession, extendSession } from './sessions/steering.ts';
 import { readTimeline, type Timeline, type TimelineOrder } from './sessions/timeline/reading.ts';
 import { connectClient } from './temporal/connection.ts';
+import { PayloadKeys } from './temporal/payload-keys.ts';
 import type { ReapReport } from './workflows/reap-orphans.ts';
 
 export type { Budget } from './sessions/budget.ts';
@@ -162,7 +163,8 @@ export type SessionsDeps = {
 
 /** Connects to Temporal and keeps the table of serving sessions fresh until `close`. Throws when Temporal cannot be reached. */
 export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
-  const { client, close } = await connectClient(deps);
+  const payloadKeys = new PayloadKeys(deps.config.LEASH_PAYLOAD_KEYS_FILE, deps.logger);
+  const { client, close } = await connectClient({ ...deps, payloadKeys });
   const table = new ServingTable(client, deps.installation.owner, deps.logger);
   table.start();
   const { config, installation, archive, logger, policy } = deps;

@@ -266,6 +266,20 @@ const settings = {
     .meta({ secret: true })
     .describe('Headers for the collector, `name=value,name=value`'),
   OTEL_SERVICE_NAME: z.string().min(1).default('leash').describe('What traces say they come from'),
+  LEASH_PAYLOAD_KEYS_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File with the keys that encrypt what Temporal stores, the first for what is new; nothing is encrypted when not set',
+    ),
+  LEASH_CODEC_ORIGIN: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => new URL(text).origin === text, 'scheme, host and port, and nothing after them')
+    .optional()
+    .describe(
+      'Origin of the one Web UI of Temporal whose pages may have payloads decoded; that of LEASH_TEMPORAL_UI_URL when not set',
+    ),
   TEMPORAL_ADDRESS: z
     .string()
     .optional()
@@ -374,6 +388,14 @@ export function isLoopback(address: string): boolean {
 /** The Temporal namespace of an installation: a simulated market shares none with a real one. */
 export function namespaceOf(config: Pick<Config, 'TEMPORAL_NAMESPACE' | 'VASTAI_API_URL'>): string {
   return config.TEMPORAL_NAMESPACE ?? (isLoopback(config.VASTAI_API_URL) ? 'leash-simulated' : 'leash');
+}
+
+/** Origin of the Web UI whose pages may have payloads decoded; null where none is named. */
+export function codecOriginOf(
+  config: Pick<Config, 'LEASH_CODEC_ORIGIN' | 'LEASH_TEMPORAL_UI_URL'>,
+): string | null {
+  const named = config.LEASH_CODEC_ORIGIN ?? config.LEASH_TEMPORAL_UI_URL;
+  return named === undefined ? null : new URL(named).origin;
 }
 
 /** The settings as they may be shown: secrets read `[redacted]`. */

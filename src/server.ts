@@ -18,7 +18,8 @@ import { readTiers } from './admin/tiers-file.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
 import { connectSessions, type Sessions } from './client.ts';
-import { type Config, namespaceOf, parseConfig } from './config.ts';
+import { codecApp } from './codec-server/app.ts';
+import { type Config, codecOriginOf, namespaceOf, parseConfig } from './config.ts';
 import type { Tier } from './domain/tier.ts';
 import { gatewayApp } from './gateway/app.ts';
 import type { Answered } from './gateway/front.ts';
@@ -33,6 +34,8 @@ import type { Waker } from './gateway/waiting-room.ts';
 import { makeWaker } from './gateway/waking.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
+import { EncryptionCodec } from './temporal/payload-codec.ts';
+import { PayloadKeys } from './temporal/payload-keys.ts';
 import { openTracing, type Tracing } from './tracing/tracing.ts';
 
 export type HttpServer = {
@@ -147,6 +150,13 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book };
   await app.register(adminApp({ ...shared, admit, judgeToken, signIns, secrets: [adminToken] }));
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
+  const payloadKeys = new PayloadKeys(config.LEASH_PAYLOAD_KEYS_FILE);
+  if (payloadKeys.isOn) {
+    const codec = new EncryptionCodec(payloadKeys);
+    await app.register(codecApp({ codec, admit, signIns, origin: codecOriginOf(config) }), {
+      prefix: '/codec',
+    });
+  }
   await serveDashboard(app, deps.dashboardDir ?? DASHBOARD_DIR);
   return app;
 }

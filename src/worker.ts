@@ -25,7 +25,9 @@ import { makeLogger } from './logging.ts';
 import { ensureSchedules } from './schedules.ts';
 import { workflowBundle } from './temporal/bundle.ts';
 import { connectClient, connectWorker, withDeadline } from './temporal/connection.ts';
+import { dataConverterOf } from './temporal/data-converter.ts';
 import { ensureNamespace } from './temporal/namespace.ts';
+import { PayloadKeys } from './temporal/payload-keys.ts';
 import { installRuntime, sdkMetrics } from './temporal/runtime.ts';
 import { openTracing, type Tracing, type WorkerTracing } from './tracing/tracing.ts';
 import { type CallFacts, createVastClient, MarketError, type VastClient } from './vast/client.ts';
@@ -66,6 +68,7 @@ const SECONDS_BETWEEN = { create: 4.5, destroy: 3 / 64, show: 2 } as const;
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { config, installation, logger } = deps;
   await installRuntime(logger);
+  const payloadKeys = new PayloadKeys(config.LEASH_PAYLOAD_KEYS_FILE, logger);
   const authority = await openAuthority({
     home: installation.home,
     caDir: config.LEASH_CA_DIR,
@@ -90,6 +93,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { client, connection, close } = await connectClient({
     ...deps,
     interceptors: deps.tracing?.ofClient,
+    payloadKeys,
   });
   closing.defer(close);
   const native = await connectWorker(deps);
@@ -144,6 +148,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     namespace: client.options.namespace,
     activities,
     metrics,
+    payloadKeys,
     tracing: deps.tracing?.ofWorker ?? null,
   });
   const runs = workers.map((worker) => worker.run());
@@ -173,6 +178,7 @@ type Made = {
   namespace: string;
   activities: object;
   metrics: WorkerMetrics;
+  payloadKeys: PayloadKeys;
   tracing: WorkerTracing | null;
 };
 
@@ -182,9 +188,11 @@ async function createWorkers({ config, native, namespace, activities, ...seen }:
   const interceptors: WorkerInterceptors = {
     activity: [...(seen.tracing === null ? [] : [seen.tracing.activity]), seen.metrics.interceptors],
   };
+  const dataConverter = dataConverterOf(seen.payloadKeys);
   const shared = {
     connection: native,
     namespace,
+    dataConverter,
     activities,
     identity,
     interceptors,
@@ -200,7 +208,10 @@ async function createWorkers({ config, native, namespace, activities, ...seen }:
     Worker.create({
       ...shared,
       taskQueue: TASK_QUEUES.sessions,
-      workflowBundle: await workflowBundle({ interceptorModules: seen.tracing?.workflowModules ?? [] }),
+      workflowBundle: await workflowBundle({
+        interceptorModules: seen.tracing?.workflowModules ?? [],
+        failureConverterPath: dataConverter.failureConverterPath,
+      }),
       sinks: seen.tracing?.sinks ?? {},
       maxCachedWorkflows: 1_200,
       maxConcurrentWorkflowTaskExecutions: 20,

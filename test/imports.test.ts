@@ -41,6 +41,8 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       ...SETTINGS.map((settings) => `type ${settings}`),
     ],
   ]),
+  // Its callers hold the same tokens and cookies as those of the admin API.
+  ['src/codec-server/', ['src/admin/', 'src/domain/', 'src/temporal/']],
   // What it shows of the gateway it is handed.
   [
     'src/admin/',
@@ -76,6 +78,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/gateway/',
       'src/certificates.ts',
       'src/client.ts',
+      'src/codec-server/',
       'src/domain/',
       'src/temporal/',
       'src/tracing/tracing.ts',

@@ -163,10 +163,16 @@ async function startOwnTemporal(config: Config, place: { home: string; namespace
     ...place,
     port: config.LEASH_TEMPORAL_PORT,
     uiPort: config.LEASH_TEMPORAL_UI_PORT,
+    uiCodecEndpoint: codecEndpointOf(config),
     onExit: (why) => parts.tellDeath('Temporal', why),
   });
   parts.add('Temporal', () => temporal.stop());
   return temporal;
+}
+
+/** Where the HTTP server will decode for the Web UI; it starts later, and a port of 0 is not known yet. */
+function codecEndpointOf({ LEASH_PAYLOAD_KEYS_FILE: keys, LEASH_PORT: port }: Config): string | undefined {
+  return keys === undefined || port === 0 ? undefined : `http://127.0.0.1:${port}/codec`;
 }
 
 async function startTracing(config: Config, logger: Logger, parts: Parts): Promise<Tracing | null> {

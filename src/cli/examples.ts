@@ -87,6 +87,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['leash reap --dry-run', 'what belongs to no session'],
     ['leash reap', 'end it now'],
   ],
+  encryption: [['leash encryption new-key', 'an id and a key, to be added to the file of keys']],
+  'encryption new-key': [
+    ['leash encryption new-key >> payload-keys', 'at the end of the file: it can be read from now on'],
+    ['leash encryption new-key --id 2027', 'by a name of your own'],
+  ],
   doctor: [['leash doctor', 'each part, and what to do about it']],
   simulate: [
     ['leash simulate', 'a market on port 8700'],

@@ -7,6 +7,7 @@ import { costsCommand } from './costs.ts';
 import { dashboardCommand } from './dashboard.ts';
 import { destroyCommand } from './destroy.ts';
 import { doctorCommand } from './doctor.ts';
+import { encryptionCommand } from './encryption.ts';
 import { addExamples } from './examples.ts';
 import { CommandError, EXIT, EXIT_HELP } from './exit-code.ts';
 import { extendCommand } from './extend.ts';
@@ -63,6 +64,7 @@ export async function leashProgram(args: readonly string[]): Promise<Command> {
         providersCommand(),
         notificationsCommand(),
         reapCommand(),
+        encryptionCommand(),
         completionCommand(),
       ],
     ],

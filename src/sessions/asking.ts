@@ -3,6 +3,7 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, TerminatedFailure } from '@temporalio/common';
 import { PROBLEM_KINDS, Problem } from '../domain/problem.ts';
 import { isTemporalSilent, withDeadline } from '../temporal/connection.ts';
+import { decodeMessage } from '../temporal/data-converter.ts';
 import { TASK_QUEUES } from '../workflows/ids.ts';
 import { CALL_MS, type Context } from './context.ts';
 import { noWorker } from './refusals.ts';
@@ -80,8 +81,9 @@ async function explainNoAnswer(
   if (error instanceof WorkflowFailedError) return problemOf(error, tried);
   if (!isTemporalSilent(error)) return error;
   // Its silence may be Temporal's own: then this throws, and is explained as such.
-  const described = await withDeadline(client, CALL_MS, () => handle.describe());
-  const reasons = (described.raw.pendingActivities ?? [])
+  const { raw } = await withDeadline(client, CALL_MS, () => handle.describe());
+  const { pendingActivities } = await decodeMessage(client, raw);
+  const reasons = (pendingActivities ?? [])
     .map(({ lastFailure }) => lastFailure?.message)
     .filter((message) => message);
   return new Problem(

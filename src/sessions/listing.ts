@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { ListFilter, SessionSummary } from '../client.ts';
 import type { SessionState } from '../domain/session.ts';
 import { withDeadline } from '../temporal/connection.ts';
+import { decodeMessage } from '../temporal/data-converter.ts';
 import { sessionOfWorkflowId } from '../workflows/ids.ts';
 import { CALL_MS, type Context } from './context.ts';
 
@@ -28,6 +29,7 @@ export async function listSessions(
       ...(filter.after === undefined ? {} : { nextPageToken: Buffer.from(filter.after, 'base64url') }),
     }),
   );
+  await decodeMessage(client, answer.executions ?? []);
   const items = (answer.executions ?? []).flatMap((listed) => {
     const session = sessionOfWorkflowId(listed.execution?.workflowId ?? '');
     return session === null ? [] : [summaryOf(session, listed)];

@@ -13,6 +13,7 @@ import {
 import { testNotice } from '../domain/notification-of-installation.ts';
 import { Problem } from '../domain/problem.ts';
 import { withDeadline } from '../temporal/connection.ts';
+import { decodeMessage } from '../temporal/data-converter.ts';
 import { notificationWorkflowId, TASK_QUEUES } from '../workflows/ids.ts';
 import { type DeliveryOrder, type NotificationMemo, notificationMemo } from '../workflows/messages.ts';
 import { CALL_MS, type Context } from './context.ts';
@@ -121,6 +122,7 @@ const ACTIVITY_OF: Readonly<Record<NotificationTarget, string>> = {
 /** How far each target's delivery is, and for what is under way why it has not come further. */
 async function progressOf({ client }: Context, handle: WorkflowHandle): Promise<readonly Delivery[]> {
   const { memo, raw } = await withDeadline(client, CALL_MS, () => handle.describe());
+  await decodeMessage(client, raw);
   const { deliveries } = memo as NotificationMemo;
   return deliveries.map((delivery) => {
     if (delivery.state !== 'pending') return delivery;

@@ -2,6 +2,7 @@ import { type WorkflowExecutionDescription, WorkflowNotFoundError } from '@tempo
 import { keepAliveUntil } from '../domain/keep-alive.ts';
 import { idleView, type Receipt, type SessionView, type SupervisionBeat } from '../domain/session.ts';
 import { withDeadline } from '../temporal/connection.ts';
+import { decodeMessage } from '../temporal/data-converter.ts';
 import { type SessionMemo, statusQuery } from '../workflows/messages.ts';
 import { CALL_MS, type Context, QUERY_MS, sessionHandle } from './context.ts';
 
@@ -22,7 +23,11 @@ export async function describeSession(
   session: string,
 ): Promise<WorkflowExecutionDescription | null> {
   try {
-    return await withDeadline(context.client, CALL_MS, () => sessionHandle(context, session).describe());
+    const described = await withDeadline(context.client, CALL_MS, () =>
+      sessionHandle(context, session).describe(),
+    );
+    await decodeMessage(context.client, described.raw);
+    return described;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;

@@ -9,14 +9,17 @@ import {
 import { ApplicationFailure } from '@temporalio/common';
 import { PROBLEM_KINDS, Problem } from '../domain/problem.ts';
 import { isTemporalSilent, withDeadline } from '../temporal/connection.ts';
+import { PayloadUnreadable } from '../temporal/payload-codec.ts';
 
 /** What Temporal's errors mean to a caller. Whatever is not expected here is a bug, and is left to show. */
 
-/** Runs a call; a silent Temporal becomes a `Problem`, as does nothing else. */
+/** Runs a call; a Temporal that is silent, or whose answer cannot be decrypted, becomes a `Problem`, as does nothing else. */
 export async function explaining<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   try {
     return await call();
   } catch (error) {
+    if (error instanceof PayloadUnreadable)
+      throw new Problem('temporal-unreachable', error.message, { retryAfterSeconds: 5 });
     if (error instanceof Problem || !isTemporalSilent(error)) throw error;
     throw new Problem(
       'temporal-unreachable',

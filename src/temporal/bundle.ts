@@ -17,6 +17,8 @@ export interface WorkflowBundleOptions {
   sources?: string[];
   /** Modules of interceptors that run in the sandbox beside the workflows. */
   interceptorModules?: readonly string[];
+  /** Module of the converter of failures; the default one's when absent. */
+  failureConverterPath?: string | undefined;
   /** Where finished bundles are kept between starts. */
   cache?: string;
 }
@@ -33,7 +35,11 @@ export interface WorkflowBundle {
  */
 export function workflowBundle(options: WorkflowBundleOptions = {}): Promise<WorkflowBundle> {
   const workflowsPath = options.workflowsPath ?? join(SOURCE, 'workflows', 'index.ts');
-  const name = JSON.stringify([workflowsPath, options.interceptorModules ?? []]);
+  const name = JSON.stringify([
+    workflowsPath,
+    options.interceptorModules ?? [],
+    options.failureConverterPath ?? '',
+  ]);
   const known = inMemory.get(name);
   if (known) return known;
   const bundle = findOrMake(workflowsPath, options);
@@ -49,7 +55,9 @@ async function findOrMake(workflowsPath: string, options: WorkflowBundleOptions)
   const sources = options.sources ?? [dirname(workflowsPath), join(SOURCE, 'domain')];
   const directory = options.cache ?? join(cacheDirectory(), 'bundles');
   const interceptors = [...(options.interceptorModules ?? [])];
-  const file = join(directory, `${await hashSources(workflowsPath, interceptors, sources)}.js`);
+  const { failureConverterPath } = options;
+  const others = failureConverterPath === undefined ? interceptors : [...interceptors, failureConverterPath];
+  const file = join(directory, `${await hashSources(workflowsPath, others, sources)}.js`);
   if (existsSync(file)) {
     await utimes(file, new Date(), new Date()).catch(() => undefined);
     return { code: await readFile(file, 'utf8') };
@@ -57,6 +65,7 @@ async function findOrMake(workflowsPath: string, options: WorkflowBundleOptions)
   const { code } = await bundleWorkflowCode({
     workflowsPath,
     workflowInterceptorModules: interceptors,
+    ...(failureConverterPath !== undefined && { failureConverterPath }),
     logger: onlyProblems,
   });
   await keep(file, code);
@@ -64,14 +73,10 @@ async function findOrMake(workflowsPath: string, options: WorkflowBundleOptions)
 }
 
 /** The path too: a bundle carries the places of its sources, for stack traces. */
-async function hashSources(
-  workflowsPath: string,
-  interceptors: string[],
-  sources: string[],
-): Promise<string> {
+async function hashSources(workflowsPath: string, modules: string[], sources: string[]): Promise<string> {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([workflowsPath, sdkVersion(), process.versions.node]));
-  for (const file of await filesUnder([...sources, ...interceptors.map(dirname)])) {
+  hash.update(JSON.stringify([workflowsPath, modules, sdkVersion(), process.versions.node]));
+  for (const file of await filesUnder([...sources, ...modules.map(dirname)])) {
     hash.update(JSON.stringify([file, await readFile(file, 'utf8')]));
   }
   return hash.digest('hex').slice(0, 32);

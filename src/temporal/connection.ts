@@ -8,6 +8,8 @@ import {
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+import { dataConverterOf } from './data-converter.ts';
+import { PayloadKeys } from './payload-keys.ts';
 import { errorText, untilDeadline } from './waiting.ts';
 
 /** Where our own sessions live, when neither the caller nor `TEMPORAL_NAMESPACE` says otherwise. */
@@ -21,6 +23,8 @@ export interface TemporalTarget {
   namespace?: string;
   /** Around calls to workflows; nothing is, when absent. */
   interceptors?: ClientInterceptors | undefined;
+  /** What payloads are encrypted with; absent: with nothing, and encrypted ones cannot be read. */
+  payloadKeys?: PayloadKeys | undefined;
   /** How long to go on trying while the server refuses, ms. */
   connectTimeoutMs?: number;
 }
@@ -47,8 +51,9 @@ export async function connectClient(target: TemporalTarget = {}): Promise<Tempor
   const connection = await connectWithin(connectTimeoutMs, address, () =>
     Connection.connect({ ...options, address, connectTimeout: connectTimeoutMs }),
   );
-  const { interceptors = {} } = target;
-  const client = new Client({ connection, namespace, interceptors });
+  const { interceptors = {}, payloadKeys = new PayloadKeys() } = target;
+  const dataConverter = dataConverterOf(payloadKeys);
+  const client = new Client({ connection, namespace, interceptors, dataConverter });
   return { address, namespace, connection, client, close: () => connection.close() };
 }
 

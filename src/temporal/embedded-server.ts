@@ -26,6 +26,8 @@ export interface EmbeddedTemporalOptions {
   /** Port of the Web UI; `null` runs none, 0 takes a free one. */
   uiPort: number | null;
   namespace: string;
+  /** Where its Web UI has payloads decoded; absent: nowhere. */
+  uiCodecEndpoint?: string | undefined;
   /** Settings of the server, name to JSON value; these come over `DYNAMIC_CONFIG`. */
   dynamicConfig?: Record<string, unknown>;
   searchAttributes?: Record<string, SearchAttributeType>;
@@ -127,6 +129,7 @@ function commandLine(options: EmbeddedTemporalOptions, port: number, uiPort: num
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
     ...(uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort)]),
+    ...(options.uiCodecEndpoint === undefined ? [] : ['--ui-codec-endpoint', options.uiCodecEndpoint]),
     ...['--db-filename', databaseFile(options.home), '--namespace', options.namespace],
     ...settings.flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${JSON.stringify(value)}`]),
     ...attributes.flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),

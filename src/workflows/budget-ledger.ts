@@ -1,7 +1,6 @@
 import {
   allHandlersFinished,
   condition,
-  continueAsNew,
   patched,
   setCurrentDetails,
   setHandler,
@@ -46,6 +45,7 @@ import {
   reserveUpdate,
   spendGrantUpdate,
 } from './messages.ts';
+import { continueInNextRun } from './next-run.ts';
 import { NOTIFICATIONS_PATCH, startDelivery } from './notifying.ts';
 
 /**
@@ -104,7 +104,7 @@ export async function budgetLedger(input: { owner: string; carried?: LedgerState
     ledger = { ...ledger, untold: ledger.untold.filter((one) => one !== alert) };
   }
   await condition(allHandlersFinished);
-  await continueAsNew<typeof budgetLedger>({ owner: input.owner, carried: ledger });
+  await continueInNextRun<typeof budgetLedger>({ owner: input.owner, carried: ledger });
 }
 
 /** Nearer by less is not worth the two events of another timer. */

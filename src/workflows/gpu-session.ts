@@ -3,7 +3,6 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
-  continueAsNew,
   currentUpdateInfo,
   isCancellation,
   log,
@@ -25,6 +24,7 @@ import {
   statusQuery,
   touchSignal,
 } from './messages.ts';
+import { continueInNextRun } from './next-run.ts';
 import { obtain } from './obtain.ts';
 import { type Ending, Rental } from './rental.ts';
 import { serve } from './serve.ts';
@@ -70,7 +70,7 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
     if (isForNextRun && !rental.isEnding) {
       await condition(allHandlersFinished);
       if (root.consideredCancelled) rental.begin(CANCELLED);
-      if (!rental.isEnding) await continueAsNew<typeof gpuSession>({ ...input, carried: rental.state });
+      if (!rental.isEnding) await continueInNextRun<typeof gpuSession>({ ...input, carried: rental.state });
     }
     rental.publish();
     tellEnding(rental);

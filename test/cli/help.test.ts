@@ -43,7 +43,7 @@ describe.each(LINES)('an example of %s', (path, line) => {
 });
 
 /** `keys create` in an example of `keys`. */
-const BELOW = /leash ((?:schedule|providers|keys|pyworker) [a-z]+)/;
+const BELOW = /leash ((?:schedule|providers|keys|encryption|pyworker) [a-z-]+)/;
 
 test('help groups the commands by what they are for', async () => {
   const { out } = await runLeash(['--help']);

@@ -56,6 +56,11 @@ const message = {
 };
 
 export const SEEDS = {
+  payloads: [
+    '{}',
+    '{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"eyJhIjoxfQ=="}]}',
+    '{"payloads":[{"metadata":{"encoding":"YmluYXJ5L2VuY3J5cHRlZA==","encryption-key-id":"azE="},"data":"ljF326Q_xEg7-nDffQ"},{"metadata":null,"data":null}]}',
+  ],
   adminBodies: [
     '{}',
     '{"session":"default","budget_usd":1,"keep_alive_minutes":30,"hedge":2,"vllm_args":["--max-model-len","4096"]}',

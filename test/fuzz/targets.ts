@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
 import fastifyCookie from '@fastify/cookie';
 import fastify from 'fastify';
 import { costsQuery } from '../../src/admin/costs-query.ts';
@@ -7,6 +8,7 @@ import { keyBody } from '../../src/admin/key-schema.ts';
 import { offersQuery } from '../../src/admin/offers-query.ts';
 import { extendBody, hoursBody, launchBody, reapBody, timelineQuery } from '../../src/admin/schema.ts';
 import { SignIns } from '../../src/admin/sign-in-cookie.ts';
+import { fromPayloads, payloadsBody, toPayloads } from '../../src/codec-server/payloads.ts';
 import { classifyCreateRefusal, classifyStatusMessage, classifyVllmLog } from '../../src/domain/failure.ts';
 import { formatLabel, parseLabel } from '../../src/domain/label.ts';
 import { redactSecrets } from '../../src/domain/redaction.ts';
@@ -63,6 +65,13 @@ export const TARGETS: readonly Target[] = [
   // What callers send.
   ofJson('admin bodies', SEEDS.adminBodies, (value) => {
     for (const schema of [launchBody, extendBody, hoursBody, reapBody, keyBody]) schema.safeParse(value);
+  }),
+  ofJson('payloads to be decoded', SEEDS.payloads, (value) => {
+    const read = payloadsBody.safeParse(value).data;
+    if (read === undefined) return;
+    const payloads = toPayloads(read);
+    const again = toPayloads(payloadsBody.parse(fromPayloads(payloads)));
+    if (!isDeepStrictEqual(again, payloads)) throw new Error('What is written is not what was read.');
   }),
   {
     name: 'admin queries',

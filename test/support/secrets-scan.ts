@@ -4,6 +4,8 @@ import type { Client } from '@temporalio/client';
 import { parseConfig, redactedConfig } from '../../src/config.ts';
 import { openInstallation } from '../../src/installation.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
+import { decodeMessage } from '../../src/temporal/data-converter.ts';
+import { PayloadKeys } from '../../src/temporal/payload-keys.ts';
 import { eventually } from './eventually.ts';
 
 /** What is looked through: one installation, with everything it told anybody. */
@@ -82,7 +84,15 @@ function secretsOf({ environment, home }: ScanSubject): Secret[] {
       .filter((line) => line.length >= LENGTH_MIN && !line.startsWith('-----'))
       .map((line) => toSecret(file, line)),
   );
-  return [...settings, ...files, toSecret('a private key', 'PRIVATE KEY')];
+  return [...settings, ...files, ...payloadKeysOf(environment), toSecret('a private key', 'PRIVATE KEY')];
+}
+
+function payloadKeysOf({ LEASH_PAYLOAD_KEYS_FILE: file }: ScanSubject['environment']): Secret[] {
+  const lines = file === undefined ? [] : readFileSync(file, 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    const [id, key] = line.split(' ');
+    return key === undefined ? [] : [toSecret(`payload key ${id}`, key)];
+  });
 }
 
 /** Shorter ones would be found in ordinary words. */
@@ -135,10 +145,11 @@ function readHome(home: string): Text[] {
 const AT_ONCE = 8;
 
 async function readTemporal(
-  { temporal, sessions = [] }: ScanSubject,
+  { temporal, environment, sessions = [] }: ScanSubject,
   texts: Text[],
 ): Promise<{ workflows: number; events: number; sessions: Set<string> }> {
-  const { client, close } = await connectClient(temporal);
+  const payloadKeys = new PayloadKeys(environment.LEASH_PAYLOAD_KEYS_FILE);
+  const { client, close } = await connectClient({ ...temporal, payloadKeys });
   const told = { workflows: 0, events: 0, sessions: new Set<string>() };
   try {
     const runs = await listRuns(client, sessions);
@@ -154,6 +165,7 @@ async function readTemporal(
     }
     for await (const { scheduleId } of client.schedule.list()) {
       const { raw } = await client.schedule.getHandle(scheduleId).describe();
+      await decodeMessage(client, raw);
       texts.push({ where: `schedule ${scheduleId}`, text: plainText(raw) });
     }
     return told;
@@ -181,6 +193,7 @@ async function readRun(
 ): Promise<number> {
   const handle = client.workflow.getHandle(workflowId, runId);
   const [described, history] = await Promise.all([handle.describe(), handle.fetchHistory()]);
+  await decodeMessage(client, [described.raw, history]);
   texts.push({ where: `${workflowId}: description with memo`, text: plainText(described.raw) });
   const events = history.events ?? [];
   for (const event of events) {

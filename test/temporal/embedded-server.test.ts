@@ -97,6 +97,13 @@ test('a home in use is told, and no second server is put on its database', async
   );
 });
 
+test('its Web UI is told where payloads are decoded', async () => {
+  const uiCodecEndpoint = 'http://127.0.0.1:8080/codec';
+  const { uiUrl } = await start({ uiPort: 0, uiCodecEndpoint });
+  const settings = await fetch(`${uiUrl}/api/v1/settings`, { signal: AbortSignal.timeout(10_000) });
+  expect(await settings.json()).toMatchObject({ Codec: { Endpoint: uiCodecEndpoint } });
+});
+
 test('after the program that started it is killed, the next start finds port and database free', async () => {
   const program = spawn(process.execPath, [
     '--input-type=module-typescript',

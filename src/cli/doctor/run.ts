@@ -10,6 +10,7 @@ import { readServerNote, type ServerNote } from '../server-note.ts';
 import { findTarget } from '../target.ts';
 import { checkAuthority } from './authority.ts';
 import { broken, type Check, reason, warning } from './check.ts';
+import { checkEncryption } from './encryption.ts';
 import { checkMachine, checkServer } from './machine.ts';
 import { checkMarket } from './market.ts';
 import { checkTemporal } from './temporal.ts';
@@ -49,11 +50,13 @@ async function checkAll({ url, version }: DoctorOptions): Promise<Check[]> {
       ? null
       : { owner, apiUrl: market.apiUrl, accountId };
   const address = config.TEMPORAL_ADDRESS ?? beside?.temporal ?? `127.0.0.1:${config.LEASH_TEMPORAL_PORT}`;
+  const { check: encryption, keys: payloadKeys } = checkEncryption(config.LEASH_PAYLOAD_KEYS_FILE);
   return [
     ...checkMachine(home),
     checkAuthority({ home, caDir: config.LEASH_CA_DIR, isOn: config.LEASH_INSTANCE_TLS }),
+    encryption,
     ...(await server()),
-    ...(await checkTemporal({ address, namespace }, { installation, binding })),
+    ...(await checkTemporal({ address, namespace, payloadKeys }, { installation, binding })),
     ...ofMarket,
   ];
 }

@@ -4,16 +4,22 @@ import type { Installation } from '../../installation.ts';
 import { type Binding, checkBinding } from '../../ledger-opening.ts';
 import { connectClient, withDeadline } from '../../temporal/connection.ts';
 import { SEARCH_ATTRIBUTES } from '../../temporal/namespace.ts';
+import type { PayloadKeys } from '../../temporal/payload-keys.ts';
 import { TASK_QUEUES } from '../../workflows/ids.ts';
 import { duration, usd } from '../text.ts';
 import { broken, type Check, fine, reason, warning } from './check.ts';
+import { checkReadable } from './encryption.ts';
 
 const CONNECT_MS = 5_000;
 const CALL_MS = 5_000;
 const POLLER_FRESH_MS = 120_000;
 const QUEUE_TYPE = { workflow: 1, activity: 2 } as const;
 
-type Place = { readonly address: string; readonly namespace: string };
+type Place = {
+  readonly address: string;
+  readonly namespace: string;
+  readonly payloadKeys: PayloadKeys;
+};
 
 /** Temporal and what lives in it. One check says why when it cannot be reached; the others are left out then. */
 export async function checkTemporal(
@@ -54,10 +60,16 @@ async function checkInside(
       ),
     ];
   }
-  return [
+  const outside = [
     fine('namespace', namespace),
     await checkSearchAttributes(client, namespace),
     await checkWorkers(client, namespace),
+  ];
+  const readable = await checkReadable(client);
+  if (readable.verdict === 'broken') return [...outside, readable];
+  return [
+    ...outside,
+    readable,
     ...(await checkSchedules(client)),
     ...(installation === null || binding === null ? [] : [await checkOwner(client, installation, binding)]),
   ];

@@ -1,6 +1,7 @@
 import { type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
 import { Problem } from '../../domain/problem.ts';
 import { withDeadline } from '../../temporal/connection.ts';
+import { decodeMessage } from '../../temporal/data-converter.ts';
 import { sessionWorkflowId } from '../../workflows/ids.ts';
 import { CALL_MS, type Context } from '../context.ts';
 import { describeSession } from '../records.ts';
@@ -51,7 +52,8 @@ async function runsOf(
   while (runId !== null && runs.length < RUNS_MAX) {
     const handle = client.workflow.getHandle(sessionWorkflowId(session), runId);
     try {
-      const { events } = await withDeadline(client, CALL_MS, () => handle.fetchHistory());
+      const history = await withDeadline(client, CALL_MS, () => handle.fetchHistory());
+      const { events } = await decodeMessage(client, history);
       runs.unshift({ runId, events: events ?? [] });
     } catch (error) {
       // Of a session of weeks the first runs can have expired.
