@@ -1,9 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ContractRecord } from '../../src/simulator/api/control.ts';
 import type { RequestEntry } from '../../src/simulator/request-log.ts';
 
 export type { ContractRecord } from '../../src/simulator/api/control.ts';
 
 const CALL_MS = 20_000;
+const TOO_OFTEN_MS = 1_000;
 
 /** The simulated market by its control calls, and as another renter of the same account. */
 export class Market {
@@ -40,13 +42,19 @@ export class Market {
     await this.#control('POST', 'rates', { scale });
   }
 
-  /** As anybody with the account's key destroys an instance. */
+  /** As anybody with the account's key destroys an instance; sent again while the market says that it is too often. */
   async destroy(id: number): Promise<void> {
-    await fetch(`${this.url}/api/v0/instances/${id}/`, {
-      method: 'DELETE',
-      headers: { authorization: `Bearer ${this.#key}` },
-      signal: AbortSignal.timeout(CALL_MS),
-    });
+    for (;;) {
+      const answer = await fetch(`${this.url}/api/v0/instances/${id}/`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${this.#key}` },
+        signal: AbortSignal.timeout(CALL_MS),
+      });
+      if (answer.ok) return;
+      if (answer.status !== 429)
+        throw new Error(`The market refuses to destroy ${id}: ${await answer.text()}`);
+      await pause(TOO_OFTEN_MS);
+    }
   }
 
   /** Refused when the process has just ended: then there is nothing to kill. */
