@@ -34,6 +34,7 @@ import { readSamples, type Samples, type SamplesOrder } from './sessions/samples
 import { type ServingSession, ServingTable } from './sessions/serving-table.ts';
 import { destroySession, extendSession } from './sessions/steering.ts';
 import { readTimeline, type Timeline, type TimelineOrder } from './sessions/timeline/reading.ts';
+import { listVersions, promoteVersion, type WorkerVersions } from './sessions/versions.ts';
 import { connectClient } from './temporal/connection.ts';
 import { PayloadKeys } from './temporal/payload-keys.ts';
 import type { ReapReport } from './workflows/reap-orphans.ts';
@@ -51,6 +52,7 @@ export type { LastAudit, LastReap, ReapOrder } from './sessions/reaping.ts';
 export type { Samples, SamplesOrder } from './sessions/samples.ts';
 export type { ServingSession } from './sessions/serving-table.ts';
 export type { Timeline, TimelineOrder } from './sessions/timeline/reading.ts';
+export type { Versions, WorkerVersions } from './sessions/versions.ts';
 export type { ReapReport } from './workflows/reap-orphans.ts';
 
 /** Sessions over Temporal. Every call has a deadline; every expected refusal is thrown as a `Problem`. */
@@ -83,6 +85,8 @@ export type Sessions = {
   readonly hours: HoursBook;
   /** What is remembered of machines, by the archive. not-found. */
   readonly machines: MachineBook;
+  /** Of the workers. temporal-unreachable. */
+  readonly versions: WorkerVersions;
   /** What people were told of. temporal-unreachable. */
   readonly notifications: NotificationDesk;
   /** The reaper's last finished scheduled run; null before the first. temporal-unreachable. */
@@ -198,6 +202,10 @@ export async function connectSessions(deps: SessionsDeps): Promise<Sessions> {
     machines: {
       list: () => listMachines(context),
       forget: (machineId) => forgetMachine(context, machineId),
+    },
+    versions: {
+      list: () => explaining(() => listVersions(context)),
+      promote: (buildId) => explaining(() => promoteVersion(context, buildId)),
     },
     notifications: {
       list: () => explaining(() => listNotifications(context)),

@@ -212,6 +212,18 @@ const settings = {
   LEASH_WORKER_PORT: port
     .optional()
     .describe('Port where a worker alone serves /metrics and /healthz; none when not set'),
+  LEASH_DEPLOYMENT: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, '1 to 40 of a-z, 0-9 and dashes')
+    .optional()
+    .describe(
+      'Workers are versions of this deployment: open sessions stay with the version that began them; not set: workers have no versions',
+    ),
+  LEASH_BUILD_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/, '1 to 80 letters, digits, dots, dashes and underscores')
+    .optional()
+    .describe("This worker's version in its deployment; not set: the release and a digest of the workflows"),
   LEASH_SIMULATOR_PORT: port
     .default(8700)
     .describe('Port of the simulated market that `npm start` brings up'),

@@ -23,12 +23,13 @@ import { type Installation, openConfigured } from './installation.ts';
 import { type Binding, checkBinding, openLedger } from './ledger-opening.ts';
 import { makeLogger } from './logging.ts';
 import { ensureSchedules } from './schedules.ts';
-import { workflowBundle } from './temporal/bundle.ts';
+import { buildIdOfSources, workflowBundle } from './temporal/bundle.ts';
 import { connectClient, connectWorker, withDeadline } from './temporal/connection.ts';
 import { dataConverterOf } from './temporal/data-converter.ts';
 import { ensureNamespace } from './temporal/namespace.ts';
 import { PayloadKeys } from './temporal/payload-keys.ts';
 import { installRuntime, sdkMetrics } from './temporal/runtime.ts';
+import { type DeploymentVersion, makeFirstCurrent, versionedBy } from './temporal/versioning.ts';
 import { openTracing, type Tracing, type WorkerTracing } from './tracing/tracing.ts';
 import { type CallFacts, createVastClient, MarketError, type VastClient } from './vast/client.ts';
 import { serveWorkerProbes } from './worker-probes.ts';
@@ -142,8 +143,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     temporalHeardAtMs: takePulse(client, stopPulse.signal),
     noteLook: (result) => metrics.noteLook(result),
   });
+  const version = await versionOf(config);
   const workers = await createWorkers({
     config,
+    version,
     native: native.connection,
     namespace: client.options.namespace,
     activities,
@@ -158,6 +161,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const failed = Promise.race(runs).then(() => new Promise<never>(() => undefined));
   failed.catch(() => undefined);
+  if (version !== null) {
+    const current = await makeFirstCurrent(connection, client.options.namespace, version);
+    logger.info({ ...version, current }, 'a version of its deployment');
+  }
   await Promise.race([openLedger(open), failed]);
   await ensureSchedules(client, config, installation);
   logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
@@ -174,6 +181,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
 type Made = {
   config: Config;
+  version: DeploymentVersion | null;
   native: NativeConnection;
   namespace: string;
   activities: object;
@@ -182,8 +190,21 @@ type Made = {
   tracing: WorkerTracing | null;
 };
 
+/** Null where workers have no versions. */
+async function versionOf({ LEASH_DEPLOYMENT, LEASH_BUILD_ID }: Config): Promise<DeploymentVersion | null> {
+  if (LEASH_DEPLOYMENT === undefined) return null;
+  return { deployment: LEASH_DEPLOYMENT, buildId: LEASH_BUILD_ID ?? (await buildIdOfSources()) };
+}
+
 /** Teardown must never wait behind a thousand watchers, nor a create behind a destroy: each has its own queue. */
-async function createWorkers({ config, native, namespace, activities, ...seen }: Made): Promise<Worker[]> {
+async function createWorkers({
+  config,
+  version,
+  native,
+  namespace,
+  activities,
+  ...seen
+}: Made): Promise<Worker[]> {
   const identity = `leash@${hostname()}#${process.pid}`;
   const interceptors: WorkerInterceptors = {
     activity: [...(seen.tracing === null ? [] : [seen.tracing.activity]), seen.metrics.interceptors],
@@ -208,6 +229,8 @@ async function createWorkers({ config, native, namespace, activities, ...seen }:
     Worker.create({
       ...shared,
       taskQueue: TASK_QUEUES.sessions,
+      // The other queues have no versions: their rates are of all workers together, and an activity is whole.
+      ...versionedBy(version),
       workflowBundle: await workflowBundle({
         interceptorModules: seen.tracing?.workflowModules ?? [],
         failureConverterPath: dataConverter.failureConverterPath,

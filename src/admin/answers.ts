@@ -263,6 +263,7 @@ export * from './provider-answers.ts';
 export * from './samples-answers.ts';
 export * from './settings-answers.ts';
 export * from './sign-in-answers.ts';
+export * from './version-answers.ts';
 
 export type AttemptAnswer = z.output<typeof attemptAnswer>;
 export type ReceiptAnswer = z.output<typeof receiptAnswer>;

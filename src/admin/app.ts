@@ -28,6 +28,7 @@ import { settingsRoutes } from './settings.ts';
 import { signInRoutes } from './sign-in.ts';
 import type { SignIns } from './sign-in-cookie.ts';
 import { timelineRoutes } from './timeline.ts';
+import { versionsRoutes } from './versions.ts';
 import { vllmRoutes } from './vllm.ts';
 
 export type AdminDeps = {
@@ -93,6 +94,7 @@ const adminRoutes =
     await app.register(guaranteesRoutes(deps));
     await app.register(reapRoutes(deps));
     await app.register(notificationsRoutes(deps));
+    await app.register(versionsRoutes(deps));
   };
 
 /** JSON is the only body there is; an empty one, which many clients send with a content type, is none. */

@@ -64,6 +64,8 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['leash providers switch vastai --session night', 'this session before other sessions'],
     ['leash providers switch --back', 'the configured order again'],
   ],
+  versions: [['leash versions', 'which version new sessions run on, and which others still have some']],
+  'versions promote': [['leash versions promote 0.2.0', 'new sessions run on it from now on']],
   machines: [
     ['leash machines --standing avoided', 'which are avoided, until when'],
     ['leash machines --machine 11085', 'one of them, with each failure'],

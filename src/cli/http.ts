@@ -38,6 +38,8 @@ import {
   type StatusAnswer,
   sessionsAnswer,
   statusAnswer,
+  type VersionsAnswer,
+  versionsAnswer,
 } from '../admin/answers.ts';
 import type { HoursInput, KeyInput, LaunchInput, ReapInput } from '../admin/schema.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
@@ -64,6 +66,8 @@ export type AdminApi = {
   offers(query: URLSearchParams): Promise<Answer<OffersAnswer>>;
   plan(order: LaunchInput): Promise<Answer<PlanAnswer>>;
   machines(query: URLSearchParams): Promise<Answer<MachinesAnswer>>;
+  versions(): Promise<Answer<VersionsAnswer>>;
+  promoteVersion(buildId: string): Promise<Answer<VersionsAnswer>>;
   forgetMachine(machineId: number): Promise<Answer<{ machine_id: number; forgotten: boolean }>>;
   createKey(order: KeyInput): Promise<Answer<KeyCreatedAnswer>>;
   keys(): Promise<Answer<KeysAnswer>>;
@@ -153,6 +157,9 @@ export function connectAdmin(target: Target): AdminApi {
     machines: (query) => call.send(machinesAnswer, 'GET', `/api/admin/machines?${query}`),
     forgetMachine: (machineId) =>
       call.send(machineForgottenAnswer, 'DELETE', `/api/admin/machines/${machineId}`),
+    versions: () => call.send(versionsAnswer, 'GET', '/api/admin/versions'),
+    promoteVersion: (buildId) =>
+      call.send(versionsAnswer, 'POST', '/api/admin/versions/promote', { build_id: buildId }),
     createKey: (order) => call.send(keyCreatedAnswer, 'POST', '/api/admin/keys', order),
     keys: () => call.send(keysAnswer, 'GET', '/api/admin/keys'),
     revokeKey: (idOrName) =>

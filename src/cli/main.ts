@@ -27,6 +27,7 @@ import { scheduleCommand } from './schedule.ts';
 import { sessionsCommand } from './sessions.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
+import { versionsCommand } from './versions.ts';
 
 /** The `leash` command line, for these arguments. */
 export async function leashProgram(args: readonly string[]): Promise<Command> {
@@ -64,6 +65,7 @@ export async function leashProgram(args: readonly string[]): Promise<Command> {
         providersCommand(),
         notificationsCommand(),
         reapCommand(),
+        versionsCommand(),
         encryptionCommand(),
         completionCommand(),
       ],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { cacheDirectory } from '../../scripts/find-temporal.mjs';
@@ -80,6 +80,17 @@ async function hashSources(workflowsPath: string, modules: string[], sources: st
     hash.update(JSON.stringify([file, await readFile(file, 'utf8')]));
   }
   return hash.digest('hex').slice(0, 32);
+}
+
+/** Release and digest of what workflows are made of: two checkouts of the same sources have the same. */
+export async function buildIdOfSources(): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update(sdkVersion());
+  for (const file of await filesUnder([join(SOURCE, 'workflows'), join(SOURCE, 'domain')])) {
+    hash.update(JSON.stringify([relative(SOURCE, file), await readFile(file, 'utf8')]));
+  }
+  const { version } = createRequire(import.meta.url)('../../package.json');
+  return `${version}-${hash.digest('hex').slice(0, 10)}`;
 }
 
 /** A bundle must come from the same version of the SDK as the worker that loads it. */

@@ -8,6 +8,7 @@ import {
   log,
   patched,
   setHandler,
+  setWorkflowOptions,
 } from '@temporalio/workflow';
 import type { Receipt } from '../domain/session.ts';
 import { takeOn } from './accept.ts';
@@ -81,6 +82,9 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
     return receipt;
   });
 }
+
+// Of a worker with versions: a session stays with the one that began it, whatever is deployed meanwhile.
+setWorkflowOptions({ versioningBehavior: 'PINNED' }, gpuSession);
 
 const CANCELLED: Ending = { outcome: 'cancelled', reason: 'Cancelled from outside.' };
 

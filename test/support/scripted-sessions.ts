@@ -40,6 +40,7 @@ export function scriptedSessions(script: Partial<Sessions> = {}): ScriptedSessio
     hours: script.hours ?? { add: unscripted, list: unscripted, remove: unscripted },
     machines: script.machines ?? { list: unscripted, forget: unscripted },
     notifications: script.notifications ?? { list: unscripted, test: unscripted },
+    versions: script.versions ?? { list: unscripted, promote: unscripted },
     lastReap: () => script.lastReap?.() ?? Promise.resolve(null),
     lastAudit: () => script.lastAudit?.() ?? Promise.resolve(null),
     reap: (order) => script.reap?.(order) ?? Promise.reject(new Error('The test did not script reap')),
