@@ -10,7 +10,13 @@ const SETTINGS = ['src/config.ts', 'src/installation.ts'];
 
 /** Rooms of several files without a directory. Others see only the first of each. */
 const CLIENT = ['src/client.ts', 'src/sessions/'];
-const WORKER = ['src/worker.ts', 'src/ledger-opening.ts', 'src/schedules.ts', 'src/worker-probes.ts'];
+const WORKER = [
+  'src/worker.ts',
+  'src/vast-key.ts',
+  'src/ledger-opening.ts',
+  'src/schedules.ts',
+  'src/worker-probes.ts',
+];
 
 /**
  * Which rooms there are, and what of ours each may import besides itself. A name that ends in `/` is a
