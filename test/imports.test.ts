@@ -86,6 +86,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/temporal/',
       'src/tracing/tracing.ts',
       'src/logging.ts',
+      'src/stalled-readers.ts',
       ...SETTINGS,
     ],
   ],
@@ -107,6 +108,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/home-file.ts', []],
   ['src/certificates.ts', ['src/home-file.ts', 'src/domain/']],
   ['src/logging.ts', []],
+  ['src/stalled-readers.ts', []],
   ['src/process-metrics.ts', []],
 ];
 
