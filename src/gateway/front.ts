@@ -12,6 +12,8 @@ import { requestIdOf } from './headers.ts';
 import { ROUTES, type Route } from './target.ts';
 
 export const BODY_BYTES_MAX = 32 * 1_024 * 1_024;
+/** More than that of a body that is refused is not waited for: the answer ends the connection. */
+export const READ_OVER_BYTES_MAX = 8 * BODY_BYTES_MAX;
 
 export type FrontDeps = {
   readonly admits: (request: IncomingMessage) => KnownCaller;
@@ -68,6 +70,7 @@ export class Front {
         connectionsCheckingInterval: OVERDUE_LOOK_MS,
       },
       (request, response) => {
+        if (Number(request.headers['content-length']) > READ_OVER_BYTES_MAX) response.shouldKeepAlive = false;
         if (!this.#take(request, response)) handler(request, response);
       },
     );

@@ -1,11 +1,13 @@
 import type { Result } from './attackers.ts';
 import type { Answered } from './well-behaved.ts';
 
+export type Memory = { readonly residentMib: number; readonly usedMib: number };
+
 /** What was seen, for people: each attack with its answers, and what the well-behaved were given meanwhile. */
 export function tableOf(
   results: readonly Result[],
   { tookMs, failures }: Answered,
-  memory: Readonly<Record<string, number>>,
+  memory: Readonly<Record<string, Memory>>,
 ): string {
   const lines = [`${'attack'.padEnd(44)}${'connections'.padStart(12)}${'thrown out'.padStart(12)}  answers`];
   for (const { name, connections, closed, answers } of results) {
@@ -21,8 +23,11 @@ export function tableOf(
     lines.push(`${kind.padEnd(20)}${[String(all.length), at(0.5), at(0.99), at(1)].map(inColumn).join('')}`);
   }
   lines.push(`not answered: ${failures.length}`, '');
-  for (const [when, mib] of Object.entries(memory))
-    lines.push(`memory ${when.padEnd(16)}${Math.round(mib)} MiB`);
+  lines.push(`${'memory'.padEnd(20)}${['resident', 'in use'].map(inColumn).join('')}`);
+  for (const [when, { residentMib, usedMib }] of Object.entries(memory)) {
+    const figures = [residentMib, usedMib].map((mib) => `${Math.round(mib)} MiB`);
+    lines.push(`${when.padEnd(20)}${figures.map(inColumn).join('')}`);
+  }
   return lines.join('\n');
 }
 
