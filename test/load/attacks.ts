@@ -24,6 +24,14 @@ const LONG_STREAM = JSON.stringify({
   min_tokens: 3_000,
   ignore_eos: true,
 });
+/** Enough to fill every buffer on the way: more than a kilobyte for each token. */
+const FLOOD = JSON.stringify({
+  ...JSON.parse(LONG_STREAM),
+  max_tokens: 20_000,
+  min_tokens: 20_000,
+  logprobs: true,
+  top_logprobs: 20,
+});
 /** Without the right token: refused, and after ten a minute refused for that. */
 const STRANGER = /^(401|429)$/;
 
@@ -60,12 +68,12 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'streams that nobody reads',
-    together: 15,
+    together: 4,
     timesWhenLong: 2,
     expected: /^(200|429)$/,
     attack: (client, target) => {
       client.stopReading();
-      client.send(`${post(CHAT, target.token)}Content-Length: ${LONG_STREAM.length}\r\n\r\n${LONG_STREAM}`);
+      client.send(`${post(CHAT, target.token)}Content-Length: ${FLOOD.length}\r\n\r\n${FLOOD}`);
     },
   },
   {
