@@ -63,6 +63,9 @@ const settings = {
     .meta({ secret: true })
     .describe('Key of the Vast.ai account; without it `npm start` brings its own simulated market'),
   VASTAI_API_URL: url.default('https://console.vast.ai').describe('Base URL of the market'),
+  LEASH_ALLOW_BROAD_KEY: flag
+    .default(false)
+    .describe('Start with a Vast.ai key that may also transfer credit or make keys; it is refused otherwise'),
   VASTAI_BUDGET_LIMIT: positive.default(15).describe('Most all sessions together may spend in a period, USD'),
   VASTAI_BUDGET_PERIOD: z
     .string()

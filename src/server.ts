@@ -34,6 +34,7 @@ import type { Waker } from './gateway/waiting-room.ts';
 import { makeWaker } from './gateway/waking.ts';
 import { type Installation, openConfigured } from './installation.ts';
 import { makeLogger } from './logging.ts';
+import { endStalledReaders, type StallLimits } from './stalled-readers.ts';
 import { EncryptionCodec } from './temporal/payload-codec.ts';
 import { PayloadKeys } from './temporal/payload-keys.ts';
 import { openTracing, type Tracing } from './tracing/tracing.ts';
@@ -57,6 +58,8 @@ export type HttpServerDeps = {
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
   readonly deadlines?: Partial<Deadlines>;
+  /** When a connection counts as one that nobody reads. */
+  readonly stalls?: StallLimits;
   readonly tracing?: Tracing | null;
   /** Where keys lie that settings name; left out: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -66,8 +69,12 @@ export type HttpServerDeps = {
 
 const DASHBOARD_DIR = fileURLToPath(new URL('../dist/dashboard', import.meta.url));
 const DRAIN_MS = 10_000;
+/** For the head of a request, from the connection's begin: nobody types one. */
+const HEADERS_TIMEOUT_MS = 20_000;
 /** For a whole request to arrive: 32 MiB on a slow line, but not for ever. */
 const REQUEST_TIMEOUT_MS = 120_000;
+/** One more is closed as it comes: each costs memory before it has said who it is. */
+const CONNECTIONS_MAX = 10_000;
 /** Between two requests of a connection; longer than proxies in front of us wait, so that they let go first. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
@@ -75,6 +82,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 export async function startHttpServer(deps: HttpServerDeps): Promise<HttpServer> {
   const app = await composeApp(deps);
   const opened = openedOf(app);
+  endStalledReaders(app.server, deps.stalls);
   const { LEASH_HOST: host, LEASH_PORT: port } = deps.config;
   try {
     await app.listen({ host, port });
@@ -128,8 +136,10 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
     frameworkErrors: answerError,
     serverFactory: (handler) =>
       gateway.front.serve(handler, {
+        headersTimeoutMs: HEADERS_TIMEOUT_MS,
         requestTimeoutMs: REQUEST_TIMEOUT_MS,
         keepAliveTimeoutMs: KEEP_ALIVE_TIMEOUT_MS,
+        connectionsMax: CONNECTIONS_MAX,
       }),
   });
   // Hooks of the end run last first: what the last requests came to is written when the gateway has ended.

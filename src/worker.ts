@@ -32,6 +32,7 @@ import { installRuntime, sdkMetrics } from './temporal/runtime.ts';
 import { type DeploymentVersion, makeFirstCurrent, versionedBy } from './temporal/versioning.ts';
 import { openTracing, type Tracing, type WorkerTracing } from './tracing/tracing.ts';
 import { type CallFacts, createVastClient, MarketError, type VastClient } from './vast/client.ts';
+import { refuseBroadKey } from './vast-key.ts';
 import { serveWorkerProbes } from './worker-probes.ts';
 import { TASK_QUEUES } from './workflows/ids.ts';
 
@@ -102,6 +103,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   await ensureNamespace(connection, client.options.namespace);
   const binding = await readBinding(vast, config, installation);
   await checkBinding(client, installation, binding);
+  await refuseBroadKey(vast, { isAllowed: config.LEASH_ALLOW_BROAD_KEY, logger });
   const open = {
     temporal: client,
     vast,

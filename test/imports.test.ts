@@ -10,7 +10,13 @@ const SETTINGS = ['src/config.ts', 'src/installation.ts'];
 
 /** Rooms of several files without a directory. Others see only the first of each. */
 const CLIENT = ['src/client.ts', 'src/sessions/'];
-const WORKER = ['src/worker.ts', 'src/ledger-opening.ts', 'src/schedules.ts', 'src/worker-probes.ts'];
+const WORKER = [
+  'src/worker.ts',
+  'src/vast-key.ts',
+  'src/ledger-opening.ts',
+  'src/schedules.ts',
+  'src/worker-probes.ts',
+];
 
 /**
  * Which rooms there are, and what of ours each may import besides itself. A name that ends in `/` is a
@@ -83,6 +89,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/temporal/',
       'src/tracing/tracing.ts',
       'src/logging.ts',
+      'src/stalled-readers.ts',
       ...SETTINGS,
     ],
   ],
@@ -104,6 +111,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/home-file.ts', []],
   ['src/certificates.ts', ['src/home-file.ts', 'src/domain/']],
   ['src/logging.ts', []],
+  ['src/stalled-readers.ts', []],
   ['src/process-metrics.ts', []],
 ];
 

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { redactSecrets } from '../domain/redaction.ts';
 import { MarketError } from '../vast/client.ts';
 import type { Deps } from './deps.ts';
@@ -41,8 +42,11 @@ export async function readLog(deps: Deps, order: LogOrder): Promise<LogAnswer> {
   }
 }
 
-function linesOf(text: string): string[] {
-  const lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
+/** Colours and whatever else a terminal would obey are left out: a host chooses what stands there. */
+export function linesOf(text: string): string[] {
+  const lines = text
+    .split('\n')
+    .map((line) => stripVTControlCharacters(line).replaceAll(/[^\P{Cc}\t]/gu, ''));
   if (lines.at(-1) === '') lines.pop();
   return lines;
 }

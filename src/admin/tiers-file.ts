@@ -16,8 +16,7 @@ const tiersFile = z.array(tierSchema, 'a list of GPU tiers').min(1, 'at least on
 export function readTiers(file: string | undefined): readonly Tier[] {
   if (file === undefined) return DEFAULT_TIERS;
   try {
-    const given: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return parseInput({ tiers: { schema: tiersFile, given, name: 'tiers' } }).tiers.map(toTier);
+    return parseTiers(readFileSync(file, 'utf8'));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const wrong = error instanceof Problem ? error.problems : [];
@@ -27,4 +26,10 @@ export function readTiers(file: string | undefined): readonly Tier[] {
         : wrong.map(({ field, allowed }) => `LEASH_TIERS: ${file}: ${field}: allowed is ${allowed}`),
     );
   }
+}
+
+/** A table as it is written. Throws a `SyntaxError` for what is no JSON, and a `Problem` for what is no table. */
+export function parseTiers(text: string): readonly Tier[] {
+  const given: unknown = JSON.parse(text);
+  return parseInput({ tiers: { schema: tiersFile, given, name: 'tiers' } }).tiers.map(toTier);
 }

@@ -191,7 +191,9 @@ function whyStopped({ actualStatus, isBid, endsAtMs }: InstanceState, nowMs: num
 const EVIDENCE_MAX = 300;
 
 function shortened(text: string): string {
-  const line = withoutSecrets(text).replaceAll(/\s+/g, ' ').trim();
+  const line = withoutSecrets(text)
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
   return line.length <= EVIDENCE_MAX ? line : `${line.slice(0, EVIDENCE_MAX - 1)}…`;
 }
 

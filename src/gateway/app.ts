@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type OpenAiError, Refusal, sendOpenAiError, unknownModel } from './errors.ts';
-import { BODY_BYTES_MAX } from './front.ts';
+import { BODY_BYTES_MAX, READ_OVER_BYTES_MAX } from './front.ts';
 import type { Gateway } from './gateway.ts';
 import { requestIdOf } from './headers.ts';
 import { ROUTES } from './target.ts';
@@ -100,9 +100,6 @@ const NOT_ADMITTED = {
   'wrong-token': 'This API key is not valid here.',
   'signed-out': 'This sign-in has ended. Sign in again, or send a key as Authorization: Bearer KEY.',
 } as const;
-
-/** More than that of a body that is refused is not waited for. */
-const READ_OVER_BYTES_MAX = 8 * BODY_BYTES_MAX;
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   // Closed while the rest is sent, the connection would break under a client that has not read our answer yet.

@@ -12,6 +12,8 @@ import { requestIdOf } from './headers.ts';
 import { ROUTES, type Route } from './target.ts';
 
 export const BODY_BYTES_MAX = 32 * 1_024 * 1_024;
+/** More than that of a body that is refused is not waited for: the answer ends the connection. */
+export const READ_OVER_BYTES_MAX = 8 * BODY_BYTES_MAX;
 
 export type FrontDeps = {
   readonly admits: (request: IncomingMessage) => KnownCaller;
@@ -23,7 +25,15 @@ export type FrontDeps = {
 export type Answered = { method: string; route: string; status: number; seconds: number };
 
 /** What the framework's own server would have been set to. */
-export type ServerSettings = { readonly requestTimeoutMs: number; readonly keepAliveTimeoutMs: number };
+export type ServerSettings = {
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+};
+
+/** How often connections are looked at whose request is overdue. */
+const OVERDUE_LOOK_MS = 5_000;
 
 /** For counts and logs alone: nobody is there to be told. */
 export const CALLER_LEFT = 499;
@@ -51,13 +61,21 @@ export class Front {
   }
 
   /** The server for the framework: its own handler gets what is left over. */
-  serve(handler: RequestListener, { requestTimeoutMs, keepAliveTimeoutMs }: ServerSettings): Server {
-    return createServer(
-      { requestTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
+  serve(handler: RequestListener, settings: ServerSettings): Server {
+    const server = createServer(
+      {
+        headersTimeout: settings.headersTimeoutMs,
+        requestTimeout: settings.requestTimeoutMs,
+        keepAliveTimeout: settings.keepAliveTimeoutMs,
+        connectionsCheckingInterval: OVERDUE_LOOK_MS,
+      },
       (request, response) => {
+        if (Number(request.headers['content-length']) > READ_OVER_BYTES_MAX) response.shouldKeepAlive = false;
         if (!this.#take(request, response)) handler(request, response);
       },
     );
+    server.maxConnections = settings.connectionsMax;
+    return server;
   }
 
   /** From now on every request goes the framework's way, which knows how to close. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { newSecret, ORDINARY_RIGHTS, type Rights, type ScopedKey } from './keys.ts';
 import { hash } from './random.ts';
 
 export type Payment = {
@@ -20,7 +20,12 @@ export type Account = {
   emptySince: number | null;
 };
 
-export type AccountsState = { mainKey: string; accounts: Account[] };
+export type AccountsState = {
+  mainKey: string;
+  accounts: Account[];
+  /** Absent from what earlier versions have saved. */
+  keys?: ScopedKey[];
+};
 
 /**
  * The accounts, by key. With `isClosed` only the main key is one; otherwise any key opens an account of its own,
@@ -31,20 +36,22 @@ export class Accounts {
   readonly #isClosed: boolean;
   readonly #byKey = new Map<string, Account>();
   readonly #byId = new Map<number, Account>();
+  readonly #scoped = new Map<string, ScopedKey>();
 
   constructor({
     key,
     now,
     state,
   }: { key: string | undefined; now: number; state?: AccountsState | undefined }) {
-    this.mainKey = key ?? state?.mainKey ?? randomBytes(32).toString('hex');
+    this.mainKey = key ?? state?.mainKey ?? newSecret();
     this.#isClosed = key !== undefined;
     for (const account of state?.accounts ?? []) this.#keep(account);
+    for (const key of state?.keys ?? []) this.#scoped.set(key.secret, key);
     if (!this.#byKey.has(this.mainKey)) this.#open(this.mainKey, now);
   }
 
   state(): AccountsState {
-    return { mainKey: this.mainKey, accounts: [...this.#byKey.values()] };
+    return { mainKey: this.mainKey, accounts: this.all(), keys: [...this.#scoped.values()] };
   }
 
   get main(): Account {
@@ -69,12 +76,37 @@ export class Accounts {
 
   /** Without opening one. */
   findKnown(key: string): Account | null {
-    return this.#byKey.get(key) ?? null;
+    const scoped = this.#scoped.get(key);
+    return (scoped === undefined ? this.#byKey.get(key) : this.#byId.get(scoped.accountId)) ?? null;
   }
 
   /** The account of a key; null when the key opens none. */
   find(key: string, now: number): Account | null {
-    return this.#byKey.get(key) ?? (this.#isClosed || key === '' ? null : this.#open(key, now));
+    return this.findKnown(key) ?? (this.#isClosed || key === '' ? null : this.#open(key, now));
+  }
+
+  /** What the key of an account is listed as, and may do. */
+  keyOf(account: Account, key: string): { id: number; name: string | null; rights: Rights } {
+    return this.#scoped.get(key) ?? firstKeyOf(account);
+  }
+
+  keysOf(account: Account): { first: ReturnType<typeof firstKeyOf>; scoped: ScopedKey[] } {
+    const scoped = [...this.#scoped.values()].filter(({ accountId }) => accountId === account.id);
+    return { first: firstKeyOf(account), scoped };
+  }
+
+  makeKey(account: Account, { name, rights }: Pick<ScopedKey, 'name' | 'rights'>): ScopedKey {
+    const secret = newSecret();
+    const id = Math.max(KEY_IDS_FROM, ...[...this.#scoped.values()].map((other) => other.id)) + 1;
+    const key = { id, accountId: account.id, secret, name, rights };
+    this.#scoped.set(secret, key);
+    return key;
+  }
+
+  /** False where the account has no such key; its first one stays. */
+  removeKey(account: Account, id: number): boolean {
+    const found = this.keysOf(account).scoped.find((key) => key.id === id);
+    return found !== undefined && this.#scoped.delete(found.secret);
   }
 
   pay(account: Account, payment: { usd: number; at: number; description: string }): void {
@@ -115,6 +147,11 @@ export class Accounts {
 }
 
 const START_CREDIT_USD = 100;
+const KEY_IDS_FROM = 2_000_000;
+
+function firstKeyOf(account: Account): { id: number; name: string | null; rights: Rights } {
+  return { id: account.id + 1, name: null, rights: ORDINARY_RIGHTS };
+}
 
 export function paidUsd(account: Account): number {
   return account.payments.reduce((sum, { usd }) => sum + usd, 0);

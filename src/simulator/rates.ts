@@ -18,6 +18,7 @@ export const THRESHOLDS = {
   charges: 1,
   invoices: 3,
   deposit: 3,
+  keys: 1,
 } as const;
 
 /** `search` is not an interval but ten calls in a minute by one address. */

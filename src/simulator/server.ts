@@ -1,18 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Account } from './accounts.ts';
 import { billingRoutes } from './api/billing.ts';
+import { categoryOf } from './api/categories.ts';
 import { controlAnswer } from './api/control.ts';
 import { createRoutes } from './api/create.ts';
-import type { Answer, Route, Shape } from './api/exchange.ts';
+import type { Answer, Exchange, Route, Shape } from './api/exchange.ts';
 import { refusal } from './api/exchange.ts';
 import { instanceRoutes } from './api/instances.ts';
+import { keyRoutes } from './api/keys.ts';
 import { listRoutes } from './api/list.ts';
 import { logRoutes } from './api/logs.ts';
 import { openAnswer } from './api/open.ts';
 import { resourceRoutes } from './api/resources.ts';
 import { searchRoutes } from './api/search.ts';
-import type { Contract } from './contract.ts';
 import type { Call } from './fault-kinds.ts';
+import { mayCall, ORDINARY_RIGHTS } from './keys.ts';
 import { type Outcome, processCall, quotaReset } from './pipeline.ts';
 import type { RequestEntry } from './request-log.ts';
 import { findRoute } from './routing.ts';
@@ -32,6 +33,7 @@ const ROUTES: readonly Route[] = [
   ...logRoutes,
   ...resourceRoutes,
   ...billingRoutes,
+  ...keyRoutes,
   ...templateRoutes,
   ...endpointRoutes,
   ...workergroupRoutes,
@@ -106,7 +108,7 @@ async function serveMarket(stage: Stage, incoming: Incoming): Promise<void> {
     return finish(world, entry, response, { kind: 'answer', answer });
   }
   const { route } = found;
-  const barred = barInstanceKey(route, identity.ownInstance, shape.params.id);
+  const barred = bar(route, identity, shape.params.id);
   if (barred !== null) return finish(world, entry, response, { kind: 'answer', answer: barred });
   const limited = limit(world, route, shape, { identity, incoming, at: arrivedAt });
   if (limited !== null) return finish(world, entry, response, limited);
@@ -126,21 +128,24 @@ function refuseEarly(isKnown: boolean, isJson: boolean, { method, path }: Incomi
   return isKnown ? null : refusal(404, 'not_found', `There is no ${method} ${path}.`);
 }
 
-type Identity = { readonly account: Account; readonly ownInstance: Contract | null };
+type Identity = Pick<Exchange, 'account' | 'ownInstance' | 'rights'>;
 
 /** Whose key it is. A bad key is a 404, which must not be read as "gone". */
 function identify(world: World, incoming: Incoming): Identity | Answer {
   const key = keyOf(incoming);
   if (key === null) return refusal(403, 'auth_error', 'This action requires login.');
   const ownInstance = world.contracts.findByKey(key);
-  if (ownInstance !== null) return { account: world.accounts.getById(ownInstance.accountId), ownInstance };
+  if (ownInstance !== null) {
+    return { account: world.accounts.getById(ownInstance.accountId), ownInstance, rights: ORDINARY_RIGHTS };
+  }
   const account = world.contracts.isInstanceKey(key) ? null : world.accounts.find(key, world.now());
-  return account === null ? refusal(404, 'auth_error', 'Invalid user key') : { account, ownInstance: null };
+  if (account === null) return refusal(404, 'auth_error', 'Invalid user key');
+  return { account, ownInstance: null, rights: world.accounts.keyOf(account, key).rights };
 }
 
 /** For calls that look at credentials themselves; nothing they do is the account's. */
 function nobody(world: World): Identity {
-  return { account: world.accounts.main, ownInstance: null };
+  return { account: world.accounts.main, ownInstance: null, rights: ORDINARY_RIGHTS };
 }
 
 function keyOf({ request, query }: Incoming): string | null {
@@ -148,9 +153,14 @@ function keyOf({ request, query }: Incoming): string | null {
   return header?.[1] ?? (query.get('api_key') || null);
 }
 
-/** An instance's own key starts, stops, labels and destroys that instance and nothing else. */
-function barInstanceKey(route: Route, ownInstance: Contract | null, id: string | undefined): Answer | null {
-  if (ownInstance === null || (route.isForInstances && Number(id) === ownInstance.id)) return null;
+/** An instance's own key starts, stops, labels and destroys that instance and nothing else; others do what they may. */
+function bar(route: Route, { ownInstance, rights }: Identity, id: string | undefined): Answer | null {
+  const isAllowed =
+    ownInstance === null
+      ? route.opensItself === true ||
+        mayCall(rights, { category: categoryOf(route.scope), scope: route.scope })
+      : route.isForInstances === true && Number(id) === ownInstance.id;
+  if (isAllowed) return null;
   return refusal(401, 'unauthorized', `This key lacks ${route.scope} route access.`);
 }
 

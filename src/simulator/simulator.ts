@@ -53,6 +53,8 @@ export type Simulator = AsyncDisposable & {
   setRates(scale: number): void;
   /** Sets the spendable credit of an account (the main one's without a key). */
   setCredit(usd: number, key?: string): void;
+  /** A key of the main account that may do what `permissions` grant; `{}` grants everything. */
+  makeKey(permissions: object): string;
   /** Forgets everything and opens the same seed's market anew. */
   reset(): Promise<void>;
   /** Saves, ends all serving, closes the server. */
@@ -115,6 +117,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       stage.world.rates.scale = scale;
     },
     setCredit: (usd, key) => stage.world.setCredit(usd, key),
+    makeKey: (permissions) => stage.world.makeKey(permissions).secret,
     reset: () => stage.reset(),
     close,
     [Symbol.asyncDispose]: close,

@@ -5,6 +5,7 @@ import { Containers } from './containers.ts';
 import type { Contract } from './contract.ts';
 import { Contracts } from './contracts.ts';
 import { type FaultScript, Faults } from './faults.ts';
+import { readRights, type ScopedKey } from './keys.ts';
 import { Life } from './life.ts';
 import { LogObjects } from './log-objects.ts';
 import { Market, type MarketState } from './market.ts';
@@ -127,6 +128,15 @@ export class World {
     this.accounts.pay(account, { usd: difference, at: now, description: 'Adjustment' });
     this.changed();
     return { account: account.id, credit: this.cashier.creditUsd(account, now) };
+  }
+
+  /** A key of the main account, as its Keys page makes one: whatever it is told to be able to do. */
+  makeKey(permissions: unknown, name: string | null = null): ScopedKey {
+    const rights = readRights(permissions);
+    if (rights === null) throw new Error('permissions are an object of objects');
+    const made = this.accounts.makeKey(this.accounts.main, { name, rights });
+    this.changed();
+    return made;
   }
 
   state(): WorldState {

@@ -16,6 +16,7 @@ import { type ListOptions, readAllPages } from './listing.ts';
 import { type LogQuery, readLogs } from './logs.ts';
 import { OFFERS_PER_ANSWER, type OfferSearch, toOffer, toQuery } from './offers.ts';
 import { createPacer, type Pacer } from './pacing.ts';
+import { type KeyRights, toKeyId, toKeyRights } from './permissions.ts';
 import { createTransport } from './transport.ts';
 import { toInstance } from './wire.ts';
 
@@ -27,6 +28,7 @@ export type { LogQuery } from './logs.ts';
 export { MarketError, OUR_CODES } from './market-error.ts';
 export type { OfferSearch } from './offers.ts';
 export { createPacer, type Pacer, VAST_CALLS, type VastCall } from './pacing.ts';
+export type { KeyRights } from './permissions.ts';
 export { isPlausiblePublicIp } from './public-ip.ts';
 
 /** A span of time, epoch ms. */
@@ -63,6 +65,8 @@ export type VastClient = {
   stopInstance(instanceId: number, options?: CallOptions): Promise<DestroyResult>;
   readLogs(instanceId: number, query: LogQuery, options?: CallOptions): Promise<string>;
   currentUser(options?: CallOptions): Promise<Account>;
+  /** What the key in use may do, as far as the market says so. */
+  readKeyRights(options?: CallOptions): Promise<KeyRights>;
   listCharges(span: Span, options?: CallOptions): Promise<ChargeRow[]>;
   listInvoices(span: Span, options?: CallOptions): Promise<Invoice[]>;
   listVolumes(options?: CallOptions): Promise<Volume[]>;
@@ -111,6 +115,7 @@ export function createVastClient(options: VastClientOptions): VastClient {
     stopInstance: (instanceId, call) => change('stop', instanceId, { state: 'stopped' }, call),
     readLogs: (instanceId, query, call) => readLogs(caller, instanceId, query, call, { apiUrl }),
     currentUser: (call) => currentUser(caller, call),
+    readKeyRights: (call) => readKeyRights(caller, call),
     listCharges: (span, call) => listCharges(caller, span, call),
     listInvoices: (span, call) => listInvoices(caller, span, call),
     listVolumes: (call) => listVolumes(caller, call),
@@ -186,6 +191,19 @@ function currentUser(caller: Caller, options: CallOptions | undefined): Promise<
       return account;
     },
   );
+}
+
+/** The account's answer names the key that asked, and the list of keys has its rights. */
+async function readKeyRights(caller: Caller, options: CallOptions | undefined): Promise<KeyRights> {
+  const read = (call: 'user' | 'keys', path: string) => {
+    const tried = 'read what the key may do';
+    return callUntilAnswered(caller, call, { method: 'GET', path, tried }, options, (answer) =>
+      readJson(answer, tried),
+    );
+  };
+  const keyId = toKeyId(await read('user', '/api/v0/users/current'));
+  if (keyId === null) return { kind: 'unstated', why: 'the account does not name the key in use' };
+  return toKeyRights(await read('keys', '/api/v0/auth/apikeys/'), keyId);
 }
 
 function listCharges(caller: Caller, span: Span, options: CallOptions | undefined): Promise<ChargeRow[]> {

@@ -170,7 +170,7 @@ async function sendOnce(
       deadlineMs: Number.POSITIVE_INFINITY,
     });
     status = answer.status;
-    const result = judge(answer, request.tried);
+    const result = judgeCreate(answer, request.tried);
     outcome = { result, isTooMany: status === 429 && result.kind === 'refused' };
     learnPace(
       caller,
@@ -189,7 +189,7 @@ async function sendOnce(
 const Created = z.object({ new_contract: id, dph_total: number });
 
 /** What an answer to a create proves; the table of the three cases. */
-function judge(answer: Answer, tried: string): CreateResult {
+export function judgeCreate(answer: Answer, tried: string): CreateResult {
   const created = Created.safeParse(answer.json);
   if (created.success) {
     return { kind: 'created', instanceId: created.data.new_contract, usdPerHour: created.data.dph_total };

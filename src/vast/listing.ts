@@ -59,7 +59,7 @@ export async function readAllPages<Row>(
   }
 }
 
-type Page<Row> = { rows: Row[]; total: number | null; nextToken: string | null };
+export type Page<Row> = { rows: Row[]; total: number | null; nextToken: string | null };
 
 async function readOnce<Row>(
   caller: Caller,
@@ -92,7 +92,7 @@ async function readOnce<Row>(
 }
 
 /** A missing or null list is no empty list. */
-function readPage<Row>(json: unknown, { rowsKey, toRow, tried }: Listing<Row>): Page<Row> {
+export function readPage<Row>(json: unknown, { rowsKey, toRow, tried }: Listing<Row>): Page<Row> {
   const parsed = PageAnswer.safeParse(json);
   if (!parsed.success) throw unexpectedShape(tried, 'not an object');
   const wireRows = parsed.data[rowsKey];

@@ -44,7 +44,7 @@ export async function readLogs(
     'logs',
     { method: 'PUT', path: `/api/v0/instances/request_logs/${instanceId}/`, body, tried },
     { ...options, deadlineMs: bounds.deadlineMs },
-    (answer) => readUrl(readJson(answer, tried), { tried, apiUrl }),
+    (answer) => readLogUrl(readJson(answer, tried), { tried, apiUrl }),
   );
   return awaitUpload(caller, url, bounds, tried);
 }
@@ -52,7 +52,7 @@ export async function readLogs(
 const LogsAnswer = z.object({ result_url: text, msg: text });
 
 /** Over plain HTTP only where the API itself is: log lines hold prompts and paths. */
-function readUrl(json: unknown, { tried, apiUrl }: { tried: string; apiUrl: string }): URL {
+export function readLogUrl(json: unknown, { tried, apiUrl }: { tried: string; apiUrl: string }): URL {
   const parsed = LogsAnswer.safeParse(json);
   if (!parsed.success) throw unexpectedShape(tried, 'not an object');
   const { result_url: resultUrl, msg } = parsed.data;

@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 /**
  * Values as Vast sends them: numbers may come as strings, booleans as 0 and 1, and nearly everything may be
- * null or missing. Each of these reads what it can and says null for the rest; none ever fails.
+ * null or missing. Each of these reads what it can and says null for the rest; none ever fails. Texts lose their
+ * control characters: a host writes some of them, and a terminal would obey.
  */
 export const number = z.unknown().optional().transform(toNumber);
 export const text = z.unknown().optional().transform(toText);
@@ -21,7 +22,7 @@ function toNumber(value: unknown): number | null {
 }
 
 function toText(value: unknown): string | null {
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return value.replaceAll(/[^\P{Cc}\n\t]/gu, '');
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
 }
 

@@ -177,7 +177,7 @@ const MESSAGE_CHARACTERS_MAX = 200;
 function errorMessage(answer: Exchange): string {
   const body = errorBody.safeParse(toJson(answer));
   if (!body.success) return '';
-  const oneLine = body.data.error.message.replaceAll(/\s+/g, ' ').trim();
+  const oneLine = body.data.error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
   return `: ${oneLine.slice(0, MESSAGE_CHARACTERS_MAX)}`;
 }
 

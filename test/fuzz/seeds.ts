@@ -140,6 +140,37 @@ export const SEEDS = {
     'torch.OutOfMemoryError: CUDA out of memory.\nValueError: model gated repo 401 huggingface',
     'INFO: Application startup complete.\nusage: vllm serve [-h]\nerror: unrecognized arguments: --x',
   ],
+  creates: [
+    '{"success":true,"new_contract":123,"dph_total":0.31,"instance_api_key":"k"}',
+    '{"success":false,"error":"no_such_ask","msg":"gone"}',
+    '{"success":false,"new_contract":"7"}',
+  ],
+  pages: [
+    '{"success":true,"instances":[{"id":1,"machine_id":2},{"id":3,"machine_id":2}],"instances_found":2,"next_token":null,"total_instances":2}',
+    '{"instances":[],"next_token":"abc"}',
+  ],
+  rights: [
+    '{"api":{"misc":{},"instance_read":{},"instance_write":{},"user_read":{},"billing_read":{}}}',
+    '{"api":{"user_write":{"api.templates.create":{}},"*":{}}}',
+    '"{\\"api\\":{}}"',
+    '{"key_id":5}',
+    '{"apikeys":[{"id":1,"rights":{"api":{}}}]}',
+  ],
+  settings: [
+    'VASTAI_BUDGET_LIMIT=5&VASTAI_BUDGET_PERIOD=7d&LEASH_PORT=0&LEASH_INSTANCE_TLS=off',
+    `GATEWAY_PROVIDERS=${encodeURIComponent('[{"name":"a","url":"https://h/v1","models":["m"],"key_env":"K"}]')}&GATEWAY_ORDER=vastai,a`,
+    'OTEL_EXPORTER_OTLP_HEADERS=a%3Db,c%3D%2520d&LEASH_WEBHOOK_URL=https://h/x&LEASH_WEBHOOK_SECRET=whsec_AAAAAAAAAAAAAAAAAAAAAAAA',
+    'LEASH_DATABASE_URL=postgres://u:p@h/d&LEASH_SCORE_WEIGHTS=%7B%22price%22:1%7D',
+  ],
+  tiers: [
+    '[{"name":"a","gpu_names":["RTX 4090"],"vram_gb":24,"usd_per_hour_max":0.5,"priority":1}]',
+    '[]',
+    '{}',
+  ],
+  workerEnvironment: [
+    'CONTAINER_ID=7&PUBLIC_IPADDR=203.0.113.7&WORKER_PORT=3000&REPORT_ADDR=https://a,https://b&USE_SSL=true&VAST_TCP_PORT_3000=40001',
+    'CONTAINER_ID=x&UNSECURED=maybe',
+  ],
   secrets: [
     'Authorization: Bearer abcdefghijklmnop and hf_abcdefghijklmnopqrst',
     'my_very_long_api_key = "abcdefghij", --api-key=abcd a-secret-of-ours',

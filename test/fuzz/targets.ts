@@ -6,10 +6,24 @@ import fastify from 'fastify';
 import { costsQuery } from '../../src/admin/costs-query.ts';
 import { keyBody } from '../../src/admin/key-schema.ts';
 import { offersQuery } from '../../src/admin/offers-query.ts';
-import { extendBody, hoursBody, launchBody, reapBody, timelineQuery } from '../../src/admin/schema.ts';
+import {
+  destroyBody,
+  extendBody,
+  hoursBody,
+  idempotencyKey,
+  launchBody,
+  logsQuery,
+  newsQuery,
+  reapBody,
+  samplesQuery,
+  sessionsQuery,
+  signInBody,
+  statusQuery,
+  timelineQuery,
+} from '../../src/admin/schema.ts';
 import { SignIns } from '../../src/admin/sign-in-cookie.ts';
 import { fromPayloads, payloadsBody, toPayloads } from '../../src/codec-server/payloads.ts';
-import { classifyCreateRefusal, classifyStatusMessage, classifyVllmLog } from '../../src/domain/failure.ts';
+import { classifyStatusMessage, classifyVllmLog } from '../../src/domain/failure.ts';
 import { formatLabel, parseLabel } from '../../src/domain/label.ts';
 import { redactSecrets } from '../../src/domain/redaction.ts';
 import { findRefusedVllmArg } from '../../src/domain/vllm-args.ts';
@@ -20,7 +34,9 @@ import { messagesRequest } from '../../src/gateway/anthropic/request.ts';
 import { Refusal } from '../../src/gateway/errors.ts';
 import { countEvents, EventCutter, readFirstEvent } from '../../src/gateway/events.ts';
 import { readComplaint } from '../../src/gateway/foreign-error.ts';
+import { headersBack, requestIdOf } from '../../src/gateway/headers.ts';
 import { hasTokenShape } from '../../src/gateway/keys/token.ts';
+import { redirectFrom } from '../../src/gateway/redirect.ts';
 import { bytesFor, parseInferenceBody } from '../../src/gateway/request-body.ts';
 import { findUsage, findUsageAtEnd } from '../../src/gateway/usage.ts';
 import { withoutNullNames, withoutUsage, withUsageAsked } from '../../src/gateway/vllm-streams.ts';
@@ -32,23 +48,15 @@ import {
   workloadForRerank,
   workloadOf,
 } from '../../src/pyworker/workloads.ts';
-import { readSaid, saysGone, toMarketError } from '../../src/vast/answer.ts';
-import { toAccount, toChargeRow, toInvoice, toVolume } from '../../src/vast/books.ts';
-import { toOffer } from '../../src/vast/offers.ts';
-import { toEndpoint, toTemplate, toWorker, toWorkergroup } from '../../src/vast/serverless-wire.ts';
-import { toInstance } from '../../src/vast/wire.ts';
 import { parseMetrics } from '../../src/vllm/metrics.ts';
 import { countModelsCalls, toUsage } from '../../src/vllm/usage.ts';
+import { MARKET_TARGETS } from './market-targets.ts';
 import { SEEDS } from './seeds.ts';
+import { SETTING_TARGETS } from './setting-targets.ts';
+import { ofJson, parsed, pieces, startsWith, type Target, unless } from './target.ts';
 
-/** A parser of outside data, with good inputs to spoil. What it throws is a finding, and so is what it gets wrong. */
-export type Target = {
-  readonly name: string;
-  readonly seeds: readonly string[];
-  readonly take: (input: Buffer) => void;
-};
+export type { Target } from './target.ts';
 
-const API_URL = 'http://127.0.0.1:8700';
 const NO_KEY = new SignatureCheck(() => null);
 const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
 const signIns = new SignIns(
@@ -57,14 +65,17 @@ const signIns = new SignIns(
 );
 // Its reader of cookies is there once a server has taken it up.
 await fastify().register(fastifyCookie, { hook: false });
-const requestWith = (cookie: string) =>
-  ({ headers: { cookie }, method: 'GET', socket: null }) as unknown as IncomingMessage;
+const ORIGIN = 'https://origin.example';
+const requestOf = (headers: Record<string, string>) =>
+  ({ headers, method: 'GET', socket: null }) as unknown as IncomingMessage;
+const requestWith = (cookie: string) => requestOf({ cookie });
 const cookie = signIns.begin('admin', requestWith(''), 0).setCookie.split(';')[0] ?? '';
 
 export const TARGETS: readonly Target[] = [
   // What callers send.
   ofJson('admin bodies', SEEDS.adminBodies, (value) => {
-    for (const schema of [launchBody, extendBody, hoursBody, reapBody, keyBody]) schema.safeParse(value);
+    for (const schema of [launchBody, extendBody, destroyBody, hoursBody, reapBody, keyBody, signInBody])
+      schema.safeParse(value);
   }),
   ofJson('payloads to be decoded', SEEDS.payloads, (value) => {
     const read = payloadsBody.safeParse(value).data;
@@ -78,7 +89,10 @@ export const TARGETS: readonly Target[] = [
     seeds: SEEDS.queries,
     take: (input) => {
       const query: Record<string, string> = Object.fromEntries(new URLSearchParams(input.toString()));
-      for (const schema of [offersQuery, costsQuery, timelineQuery]) schema.safeParse(query);
+      for (const schema of [offersQuery, costsQuery, timelineQuery, logsQuery, newsQuery])
+        schema.safeParse(query);
+      for (const schema of [samplesQuery, sessionsQuery, statusQuery]) schema.safeParse(query);
+      idempotencyKey.safeParse(input.toString('latin1'));
     },
   },
   {
@@ -116,6 +130,28 @@ export const TARGETS: readonly Target[] = [
     name: 'refused vLLM arguments',
     seeds: ['--api-key=x', '--max-model-len 4096', '--no-enable-log-requests'],
     take: (input) => void findRefusedVllmArg(input.toString()),
+  },
+  {
+    name: 'headers of callers and of instances',
+    seeds: ['abc-123', 'a, b', 'close, x-private', 'text/event-stream; charset=utf-8'],
+    take: (input) => {
+      const text = input.toString('latin1');
+      const headers = { 'x-request-id': text, connection: text, 'x-private': text, 'content-type': text };
+      if (!/^[\x21-\x7e]{1,200}$/.test(requestIdOf(requestOf(headers))))
+        throw new Error('A request id would not go into a header.');
+      const back = headersBack({ status: 200, headers, isEvents: false, isTranslated: false });
+      if (back.includes('connection')) throw new Error('A header of the connection went on.');
+    },
+  },
+  {
+    name: 'places an instance sends on to',
+    seeds: ['/v1/result?id=1', 'https://origin.example/a', '//other.example/b', 'http:\\\\x', '../up'],
+    take: (input) => {
+      const path = redirectFrom(input.toString('latin1'), { origin: ORIGIN, path: '/v1/x' });
+      if (path === null) return;
+      if (!/^\/[\x21-\x7e]*$/.test(path))
+        throw new Error(`${JSON.stringify(path)} would not go into a request.`);
+    },
   },
   // What inference servers send back.
   {
@@ -181,40 +217,8 @@ export const TARGETS: readonly Target[] = [
       countModelsCalls(text);
     },
   },
-  // What the market sends back.
-  ofJson('instances, offers and books', SEEDS.vast, (value) => {
-    toInstance(value, { apiUrl: API_URL });
-    toOffer(value, { nowMs: 0 });
-    toAccount(value);
-    toChargeRow(value);
-    toInvoice(value);
-    toVolume(value);
-  }),
-  ofJson('serverless templates, endpoints and workers', SEEDS.vast, (value) => {
-    toTemplate(value);
-    toEndpoint(value);
-    toWorkergroup(value);
-    toWorker(value);
-  }),
-  {
-    name: 'words of the market',
-    seeds: SEEDS.refusals,
-    take: (input) => {
-      const body = input.toString();
-      const answer = {
-        status: 404,
-        json: parsed(body),
-        body,
-        retryAfterMs: null,
-        secrets: ['a-secret-of-ours'],
-      };
-      const said = readSaid(answer);
-      saysGone(answer, said);
-      const { message } = toMarketError(answer, said, 'do it');
-      if (message.includes('a-secret-of-ours')) throw new Error('A secret was quoted.');
-      classifyCreateRefusal(said);
-    },
-  },
+  ...MARKET_TARGETS,
+  ...SETTING_TARGETS,
   {
     name: 'labels',
     seeds: ['leash.abcdefghij.default.klmnopqrst.1.x1763856000', 'leash.abcdefghij.a-b.klmnopqrst.12.x1'],
@@ -275,51 +279,3 @@ export const TARGETS: readonly Target[] = [
     }),
   },
 ];
-
-/** Only what is JSON: the parser stands behind one. */
-function ofJson(name: string, seeds: readonly string[], take: (value: unknown) => void): Target {
-  return {
-    name,
-    seeds,
-    take: (input) => {
-      const value = parsed(input.toString());
-      if (value !== undefined) take(value);
-    },
-  };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A parser may refuse, in the way it says it does. */
-function unless<Given>(
-  refusals: readonly (abstract new (...given: never[]) => Error)[],
-  take: (given: Given) => void,
-) {
-  return (given: Given): void => {
-    try {
-      take(given);
-    } catch (error) {
-      if (!refusals.some((refusal) => error instanceof refusal)) throw error;
-    }
-  };
-}
-
-/** In pieces of growing length, so that every mark is cut somewhere. */
-function pieces(input: Buffer): Buffer[] {
-  const cut: Buffer[] = [];
-  for (let at = 0, length = 1; at < input.length; at += length, length = (length % 97) + 3)
-    cut.push(input.subarray(at, at + length));
-  return cut;
-}
-
-/** All of `out` came from `input`, in its order; a last event may have got its empty line. */
-function startsWith(input: Buffer, out: Buffer): boolean {
-  const end = out.subarray(0, Math.min(out.length, input.length));
-  return input.subarray(0, end.length).equals(end) && out.length <= input.length + 2;
-}

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import { anOfficialCli, installOfficialCli } from './official-cli.ts';
@@ -160,4 +161,26 @@ test('with a wrong key it says so', CLI_TIME, async () => {
   await using wrong = await anOfficialCli(closed.url, 'wrong');
   const { stdout, stderr } = await wrong.vastai('show', 'instances', '--raw');
   expect(`${stdout}${stderr}`).toContain('Invalid user key');
+});
+
+test('the file of permissions makes a key that rents and cannot touch money or keys', CLI_TIME, async () => {
+  await using owner = await anOfficialCli(market.url, market.makeKey({}));
+  const file = fileURLToPath(new URL('../../deploy/vast-permissions.json', import.meta.url));
+  const made = await owner.vastai('create', 'api-key', '--name', 'leash', '--permission_file', file);
+  const key = /'key': '([0-9a-f]{64})'/.exec(made.stdout)?.[1] ?? '';
+  expect(key, made.stdout).not.toBe('');
+
+  await using narrow = await anOfficialCli(market.url, key);
+  expect(JSON.parse((await narrow.vastai('search', 'offers', '--limit', '1', '--raw')).stdout)).toHaveLength(
+    1,
+  );
+  const { stdout, stderr } = await narrow.vastai(
+    'create',
+    'api-key',
+    '--name',
+    'more',
+    '--permission_file',
+    file,
+  );
+  expect(`${stdout}${stderr}`).toContain('api.keys.create');
 });

@@ -29,6 +29,7 @@ type EdgeOptions = {
   | 'dashboardDir'
   | 'drainMs'
   | 'deadlines'
+  | 'stalls'
   | 'environment'
   | 'keys'
   | 'metering'

@@ -2,11 +2,18 @@ import { request } from 'undici';
 import { labelsOf } from '../../domain/instance.ts';
 import { parseLabel } from '../../domain/label.ts';
 import { REAP_GRACE_MS } from '../../domain/reaping.ts';
-import { createVastClient, MarketError, type VastClient } from '../../vast/client.ts';
+import { createVastClient, type KeyRights, MarketError, type VastClient } from '../../vast/client.ts';
+import { explainBroad, NARROW_KEY_COMMAND } from '../../vast-key.ts';
 import { usd, usdPerHour } from '../text.ts';
 import { broken, type Check, fine, reason, warning } from './check.ts';
 
-type Market = { readonly apiUrl: string; readonly apiKey: string; readonly rateScale: number };
+type Market = {
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly rateScale: number;
+  /** A key that could move money is put up with. */
+  readonly allowsBroadKey: boolean;
+};
 
 const CALL_MS = 15_000;
 const CREDIT_LOW_USD = 1;
@@ -23,7 +30,7 @@ export async function checkMarket(
     const clock = await checkClock(market.apiUrl);
     const account = await checkKey(vast);
     if (account.accountId === null) return { checks: [clock, ...account.checks], accountId: null };
-    const rights = await checkRights(vast);
+    const rights = await checkRights(vast, market);
     return {
       checks: [clock, ...account.checks, rights, await checkLeftBehind(vast, owner)],
       accountId: account.accountId,
@@ -75,8 +82,31 @@ async function checkKey(vast: VastClient): Promise<{ checks: Check[]; accountId:
   }
 }
 
-/** What can be tried without changing anything; whether it may create and destroy only a launch tells. */
-async function checkRights(vast: VastClient): Promise<Check> {
+/** As the market states them; where it does not, what can be tried without changing anything. */
+async function checkRights(vast: VastClient, { allowsBroadKey }: Market): Promise<Check> {
+  const rights = await vast
+    .readKeyRights({ deadlineMs: Date.now() + CALL_MS })
+    .catch((error: unknown): KeyRights => ({ kind: 'unstated', why: reason(error) }));
+  if (rights.kind === 'unstated') return tryRights(vast, rights.why);
+  const { missing, broad } = rights;
+  if (missing.length > 0)
+    return broken(
+      'rights',
+      `The key lacks ${missing.join(', ')}: launches or receipts would fail.`,
+      NARROW_KEY_COMMAND,
+    );
+  if (broad.length === 0)
+    return fine('rights', 'The key may do what Leash does, and can neither move money nor make keys.');
+  return allowsBroadKey
+    ? warning(
+        'rights',
+        `The key may also ${broad.join(', ')}, as LEASH_ALLOW_BROAD_KEY lets it.`,
+        NARROW_KEY_COMMAND,
+      )
+    : broken('rights', explainBroad(broad), NARROW_KEY_COMMAND);
+}
+
+async function tryRights(vast: VastClient, why: string): Promise<Check> {
   const nowMs = Date.now();
   const tries: [what: string, ask: () => Promise<unknown>][] = [
     ['list instances', () => vast.listInstances({}, { deadlineMs: Date.now() + CALL_MS })],
@@ -91,12 +121,12 @@ async function checkRights(vast: VastClient): Promise<Check> {
     await ask().catch((error: unknown) => refused.push(`${what} (${reason(error)})`));
   }
   return refused.length === 0
-    ? fine('rights', `The key may ${tries.map(([what]) => what).join(' and ')}; creating is not tried.`)
-    : broken(
+    ? warning(
         'rights',
-        `It could not ${refused.join(', nor ')}.`,
-        'Give the key the permissions instance_read, instance_write, misc, user_read and billing_read.',
-      );
+        `The market does not state what the key may do: ${why}. It may ${tries.map(([what]) => what).join(' and ')}; nothing else was tried.`,
+        `Be sure that it cannot move money: ${NARROW_KEY_COMMAND}`,
+      )
+    : broken('rights', `It could not ${refused.join(', nor ')}.`, NARROW_KEY_COMMAND);
 }
 
 /** Instances of other owners past their expiry: money that nobody here ends by itself. */

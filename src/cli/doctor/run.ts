@@ -82,13 +82,14 @@ function marketOf(
   { config, isSimulated, home }: ReturnType<typeof settle>,
   beside: ServerNote['beside'] | null,
 ) {
-  const rateScale = config.LEASH_RATE_SCALE;
-  if (!isSimulated) return { apiUrl: config.VASTAI_API_URL, apiKey: config.VASTAI_API_KEY ?? '', rateScale };
+  const { LEASH_RATE_SCALE: rateScale, LEASH_ALLOW_BROAD_KEY: allowsBroadKey } = config;
+  if (!isSimulated)
+    return { apiUrl: config.VASTAI_API_URL, apiKey: config.VASTAI_API_KEY ?? '', rateScale, allowsBroadKey };
   const keyFile = join(home, 'simulator-key');
   if (!existsSync(keyFile)) return null;
   const apiKey = readFileSync(keyFile, 'utf8').trim();
   const apiUrl = beside?.market_url ?? `http://127.0.0.1:${config.LEASH_SIMULATOR_PORT}`;
-  return { apiUrl, apiKey, rateScale };
+  return { apiUrl, apiKey, rateScale, allowsBroadKey };
 }
 
 function noMarket(home: string): Check {

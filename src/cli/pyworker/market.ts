@@ -43,7 +43,7 @@ function endOf(error: MarketError, remedy: string): CommandError {
   if (error.kind === 'auth')
     return new CommandError(
       EXIT.refused,
-      `${error.message} Set VASTAI_API_KEY to a key of the account that has the permissions misc, user_read and instance_write.`,
+      `${error.message} Set VASTAI_API_KEY to a key of the account that has the permissions misc, user_read, instance_write and, for templates, user_write.`,
     );
   const exitCode = error.kind === 'refused' ? EXIT.refused : EXIT.unreachable;
   return new CommandError(exitCode, `${error.message} ${remedy}`);

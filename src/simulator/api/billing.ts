@@ -49,7 +49,7 @@ export const billingRoutes: readonly Route[] = [
   },
 ];
 
-function user({ world, account }: Exchange): Answer {
+function user({ world, account, key }: Exchange): Answer {
   const now = world.now();
   return ok({
     id: account.id,
@@ -70,7 +70,7 @@ function user({ world, account }: Exchange): Answer {
     ssh_key: null,
     host_agreement_accepted: false,
     api_key: account.key,
-    key_id: account.id + 1,
+    key_id: world.accounts.keyOf(account, key ?? account.key).id,
     sid: null,
   });
 }

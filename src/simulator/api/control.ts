@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { totalUsd } from '../books.ts';
 import { type Contract, stateOf } from '../contract.ts';
 import { FaultRequest } from '../faults.ts';
+import { readRights } from '../keys.ts';
 import { rounded } from '../machine.ts';
 import { expectWorker, serverlessRecords, WorkerRequest } from '../serverless/inspection.ts';
 import { TriggerRequest } from '../triggers.ts';
@@ -66,6 +67,18 @@ export async function controlAnswer(control: Control): Promise<Answer> {
         z.strictObject({ key: z.string().min(1).optional(), usd: z.number() }),
         body,
         (credit) => world.setCredit(credit.usd, credit.key),
+      );
+    case 'POST /_sim/keys':
+      return withBody(
+        z.strictObject({
+          name: z.string().optional(),
+          permissions: z.unknown().refine((value) => readRights(value) !== null, 'an object of objects'),
+        }),
+        body,
+        ({ name, permissions }) => {
+          const { id, secret } = world.makeKey(permissions, name);
+          return { id, key: secret };
+        },
       );
     default:
       return { status: 404, body: { error: `there is no ${control.method} ${control.path}` } };

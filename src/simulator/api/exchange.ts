@@ -2,6 +2,7 @@ import type { Account } from '../accounts.ts';
 import type { Contract } from '../contract.ts';
 import type { Call, CallFault } from '../fault-kinds.ts';
 import type { Applied } from '../faults.ts';
+import type { Rights } from '../keys.ts';
 import type { Endpoint } from '../rates.ts';
 import type { World } from '../world.ts';
 
@@ -11,6 +12,8 @@ export type Exchange = {
   readonly account: Account;
   /** The instance whose own key was used; null for a key of the account. */
   readonly ownInstance: Contract | null;
+  /** Of the account's key that came; an instance's own key has a rule of its own. */
+  readonly rights: Rights;
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly body: Readonly<Record<string, unknown>>;

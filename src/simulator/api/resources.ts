@@ -40,7 +40,6 @@ export const resourceRoutes: readonly Route[] = [
   ...emptyLists([
     ['/api/v0/secrets', 'api.secrets.index', { secrets: {} }],
     ['/api/v0/ssh', 'api.ssh.index', { ssh_keys: [] }],
-    ['/api/v0/auth/apikeys', 'api.keys.index', { apikeys: [] }],
     ['/api/v0/instances/pending-price-increases', 'api.instances.index', { results: [] }],
     ['/api/v0/subaccounts', 'api.user.subaccounts', { users: [] }],
     ['/api/v0/users/me/ipaddrs', 'api.user.ipaddrs', { results: [] }],
