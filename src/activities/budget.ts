@@ -12,6 +12,7 @@ import {
   reserveUpdate,
 } from '../workflows/messages.ts';
 import type { Deps } from './deps.ts';
+import { whoChooses } from './search-offers.ts';
 
 /** Checkpoint 1. A ledger that still reads back what was spent is asked again by the retry policy. */
 export async function reserveBudget(deps: Deps, order: ReserveOrder): Promise<ReserveAnswer> {
@@ -36,6 +37,12 @@ export async function grantAttempt(
 ): Promise<GrantAnswer> {
   const { reservation, offerId, ...grant } = order;
   if (deps.offers.isGone(offerId)) return { kind: 'machine-taken', by: 'somebody since the search' };
+  const answer = await askForGrant(deps, grant, reservation);
+  if (answer.kind === 'granted') deps.offers.noteGranted(whoChooses(), offerId);
+  return answer;
+}
+
+async function askForGrant(deps: Deps, grant: GrantOrder, reservation: ReserveOrder): Promise<GrantAnswer> {
   const answer = await deps.ledger.call(grantUpdate, grant);
   if (answer.kind !== 'closed') return answer;
   const reserved = await reserveBudget(deps, reservation);

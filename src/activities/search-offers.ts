@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { Choice } from '../domain/attempt.ts';
 import { affords, type Spending } from '../domain/budget.ts';
 import {
@@ -60,7 +61,8 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
     if (candidates.length === 0)
       return { kind: 'none', offersSeen: offers.length, why: whyNone(offers.length, rejections) };
     const ranked = candidates.map((candidate) => choiceOf(candidate, need));
-    const choices = shelfOf(ranked, order).slice(0, CHOICES_MAX);
+    const place = deps.offers.enterChoosing(whoChooses());
+    const choices = shelfOf(ranked, { ...order, place }).slice(0, CHOICES_MAX);
     return { kind: 'found', choices, offersSeen: offers.length, offersFit: candidates.length };
   } catch (error) {
     if (error instanceof MarketError && error.kind === 'search-quota')
@@ -76,15 +78,21 @@ export async function searchOffers(deps: Deps, order: SearchOrder): Promise<Sear
  * so that a refusal names it. Cut by rank alone, a small budget saw the best GPUs and none of the cheap ones.
  *
  * Many launches at once are given the same best offers, and each machine goes to one of them: whoever comes late
- * has tried all of a shelf, and must see what stands behind it.
+ * has tried all of a shelf, and must see what stands behind it. Of those who choose at once the k-th (`place`, from 0)
+ * begins with the k-th best, since each of those before it takes one.
  */
 export function shelfOf(
   ranked: readonly Choice[],
-  { request, triedOffers = [], spending }: Pick<SearchOrder, 'request' | 'triedOffers' | 'spending'>,
+  {
+    request,
+    triedOffers = [],
+    spending,
+    place = 0,
+  }: Pick<SearchOrder, 'request' | 'triedOffers' | 'spending'> & { readonly place?: number },
 ): Choice[] {
   const tried = ranked.filter(({ offerId }) => triedOffers.includes(offerId));
   const untried = ranked.filter(({ offerId }) => !triedOffers.includes(offerId));
-  if (spending === undefined) return [...untried, ...tried];
+  if (spending === undefined) return [...fromPlace(untried, place), ...tried];
   const judged = untried.map((choice) => ({
     choice,
     ...affords(spending, { ...choice, keepAliveMs: request.keepAliveMs }),
@@ -93,7 +101,17 @@ export function shelfOf(
   const tooDear = judged
     .filter(({ affordable }) => !affordable)
     .sort((one, other) => one.neededUsd - other.neededUsd);
-  return [...[...carried, ...tooDear].map(({ choice }) => choice), ...tried];
+  return [...[...fromPlace(carried, place), ...tooDear].map(({ choice }) => choice), ...tried];
+}
+
+function fromPlace<Item>(items: readonly Item[], place: number): Item[] {
+  const at = items.length === 0 ? 0 : place % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+/** The session that an activity works for, by which others know that it is choosing. */
+export function whoChooses(): string {
+  return Context.current().info.workflowExecution?.workflowId ?? '';
 }
 
 /** The query that every ask about this need shares. */

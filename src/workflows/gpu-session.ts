@@ -9,6 +9,7 @@ import {
   patched,
   setHandler,
   setWorkflowOptions,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { Receipt } from '../domain/session.ts';
 import { takeOn } from './accept.ts';
@@ -83,8 +84,12 @@ export async function gpuSession(input: SessionInput): Promise<Receipt> {
   });
 }
 
-// Of a worker with versions: a session stays with the one that began it, whatever is deployed meanwhile.
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, gpuSession);
+// With a worker that has versions a session stays, whatever is deployed meanwhile; of one without, Temporal takes no answer
+// that names a behaviour.
+setWorkflowOptions(
+  () => (workflowInfo().currentDeploymentVersion?.deploymentName ? { versioningBehavior: 'PINNED' } : {}),
+  gpuSession,
+);
 
 const CANCELLED: Ending = { outcome: 'cancelled', reason: 'Cancelled from outside.' };
 

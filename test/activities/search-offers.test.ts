@@ -33,6 +33,14 @@ test('what was tried comes last, affordable or not', () => {
   expect(ids.at(-1)).toBe(20);
 });
 
+test('of many who choose at once each begins with another one, and nobody beyond what the budget carries', () => {
+  const spending = { budgetUsd: 2, spentUsd: 0, burnUsdPerHour: 0, marginMs: 0 };
+  const firsts = [0, 1, 2, 21, 22].map((place) => shelfOf(ranked, { request, spending, place })[0]?.offerId);
+  expect(firsts).toEqual([0, 1, 2, 21, 0]);
+  const poor = { ...spending, budgetUsd: 0.3 };
+  expect(shelfOf(ranked, { request, spending: poor, place: 7 })[0]?.offerId).toBe(20);
+});
+
 test('a search of 0.1.0, which names no budget, goes by rank alone', () => {
   expect(shelfOf(ranked, { request, triedOffers: [0] }).map(({ offerId }) => offerId)).toEqual([
     ...Array.from({ length: 21 }, (_, at) => at + 1),
