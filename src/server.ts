@@ -15,6 +15,7 @@ import { launchBody } from './admin/schema.ts';
 import { SECURITY_HEADERS } from './admin/security-headers.ts';
 import { SignIns } from './admin/sign-in-cookie.ts';
 import { readTiers } from './admin/tiers-file.ts';
+import { openAccessLog } from './archive/access-log.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
 import { connectSessions, type Sessions } from './client.ts';
@@ -102,6 +103,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const place = { owner: installation.owner, home, databaseUrl: config.LEASH_DATABASE_URL, logger };
   const keys = await openGatewayKeys(place);
   const usdPerHourOf = makeGpuPrices(sessions);
+  const accessLog = openAccessLog(place);
   const metering = openMetering({ ...place, registry: metrics.registry, usdPerHourOf });
   const { adminToken } = installation;
   const signIns = new SignIns({ admin: adminToken, viewer: config.VIEWER_TOKEN }, installation);
@@ -136,6 +138,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.addHook('onClose', async () => {
     await keys.close();
     await metering.close();
+    await accessLog.close();
   });
   app.addHook('preClose', async () => gateway.stop());
   app.addHook('onClose', () => gateway.close());
@@ -147,7 +150,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   await app.register(cookie, { hook: false });
   const judgeToken = await countingJudge(app, { token: adminToken, viewerToken: config.VIEWER_TOKEN });
   const admit = makeAdmit(judgeToken, signIns);
-  const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book };
+  const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book, accessLog };
   await app.register(adminApp({ ...shared, admit, judgeToken, signIns, secrets: [adminToken] }));
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   const payloadKeys = new PayloadKeys(config.LEASH_PAYLOAD_KEYS_FILE);

@@ -46,7 +46,10 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   // What it shows of the gateway it is handed.
   [
     'src/admin/',
-    ['src/client.ts', 'src/domain/', 'src/process-metrics.ts', 'type src/gateway/', ...SETTINGS],
+    [
+      ...['src/client.ts', 'src/domain/', 'src/process-metrics.ts'],
+      ...['type src/gateway/', 'type src/archive/access-log.ts', ...SETTINGS],
+    ],
   ],
   [
     'src/gateway/',

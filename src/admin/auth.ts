@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problem.ts';
 import { isSameSecret } from '../installation.ts';
+import { bearerOf, callerOf } from './caller.ts';
 import type { SignIns } from './sign-in-cookie.ts';
 
 /** What the token or the cookie of a request makes of it. */
@@ -29,7 +30,7 @@ export const WRONG_TOKENS_PER_MINUTE = 10;
 /** Admits by the bearer token, and where there is none by the cookie of a sign-in. */
 export function makeAdmit(judgeToken: JudgeToken, signIns: SignIns): Admit {
   return async (request) => {
-    const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    const given = bearerOf(request);
     return given === undefined
       ? (signIns.admissionOf(request.raw) ?? { kind: 'no-token' })
       : judgeToken(given, request);
@@ -61,9 +62,10 @@ export function makeTokenJudge({
   };
 }
 
-/** Throws the `Problem` of a request that is not admitted. */
+/** Throws the `Problem` of a request that is not admitted; notes who it comes from. */
 export async function requireAdmission(admit: Admit, request: FastifyRequest): Promise<void> {
   const admission = await admit(request);
+  request.caller = callerOf(admission, request);
   if (admission.kind === 'admitted') return;
   if (admission.kind !== 'viewer') throw refusalOf(admission);
   if (request.method === 'GET' || request.method === 'HEAD') return;
