@@ -7,6 +7,7 @@ const WORKFLOW_WORDS = ['src/workflows/messages.ts', 'src/workflows/ids.ts'];
 /** What the admin API takes and answers. */
 const ADMIN_SCHEMA = ['src/admin/schema.ts', 'src/admin/answers.ts'];
 const SETTINGS = ['src/config.ts', 'src/installation.ts'];
+const TOKENS = 'src/access-tokens.ts';
 
 /** Rooms of several files without a directory. Others see only the first of each. */
 const CLIENT = ['src/client.ts', 'src/sessions/'];
@@ -48,7 +49,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
     'src/admin/',
     [
       ...['src/client.ts', 'src/domain/', 'src/process-metrics.ts'],
-      ...['type src/gateway/', 'type src/archive/access-log.ts', ...SETTINGS],
+      ...['type src/gateway/', 'type src/archive/access-log.ts', `type ${TOKENS}`, ...SETTINGS],
     ],
   ],
   [
@@ -69,6 +70,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
         'src/client.ts',
         'src/certificates.ts',
         'src/logging.ts',
+        TOKENS,
         ...SETTINGS,
       ],
     ],
@@ -86,6 +88,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/temporal/',
       'src/tracing/tracing.ts',
       'src/logging.ts',
+      TOKENS,
       ...SETTINGS,
     ],
   ],
@@ -103,7 +106,8 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/cli/', [...ADMIN_SCHEMA, ...SETTINGS]],
   ['src/config.ts', ['src/gateway-settings.ts']],
   ['src/gateway-settings.ts', []],
-  ['src/installation.ts', ['src/home-file.ts']],
+  ['src/installation.ts', ['src/home-file.ts', TOKENS]],
+  [TOKENS, []],
   ['src/home-file.ts', []],
   ['src/certificates.ts', ['src/home-file.ts', 'src/domain/']],
   ['src/logging.ts', []],

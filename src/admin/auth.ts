@@ -1,8 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problem.ts';
-import { isSameSecret } from '../installation.ts';
 import { bearerOf, callerOf } from './caller.ts';
-import type { SignIns } from './sign-in-cookie.ts';
+import type { Role, SignIns } from './sign-in-cookie.ts';
 
 /** What the token or the cookie of a request makes of it. */
 export type Admission =
@@ -38,23 +37,21 @@ export function makeAdmit(judgeToken: JudgeToken, signIns: SignIns): Admit {
 }
 
 /**
- * Admits who gives `token`, and as a viewer who gives `viewerToken`.
+ * Admits who gives a token that has a role now.
  *
  * Only wrong tokens are counted against an address, and the right one passes whatever the count: behind
  * one address may be many, and whoever can lock the owner out keeps a rented GPU from being destroyed.
  */
 export function makeTokenJudge({
-  token,
-  viewerToken,
+  roleOf,
   countWrongToken,
 }: {
-  token: string;
-  viewerToken?: string | undefined;
+  roleOf: (given: string) => Role | null;
   countWrongToken: CountWrongToken;
 }): JudgeToken {
   return async (given, request) => {
-    if (isSameSecret(given, token)) return { kind: 'admitted' };
-    if (viewerToken !== undefined && isSameSecret(given, viewerToken)) return { kind: 'viewer' };
+    const role = roleOf(given);
+    if (role !== null) return { kind: role === 'admin' ? 'admitted' : 'viewer' };
     const count = await countWrongToken(request);
     return !count.isAllowed && count.isExceeded
       ? { kind: 'too-many', retryAfterSeconds: count.ttlInSeconds }

@@ -40,7 +40,7 @@ export const signInRoutes =
       if (admission.kind !== 'admitted' && admission.kind !== 'viewer') throw refusalOf(admission);
       const role = admission.kind === 'admitted' ? 'admin' : 'viewer';
       request.caller = { role, by: 'token' };
-      const begun = signIns.begin(role, request.raw);
+      const begun = signIns.begin({ role, token: body.token }, request.raw);
       return reply.header('set-cookie', begun.setCookie).send(present(begun));
     });
 

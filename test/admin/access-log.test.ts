@@ -19,7 +19,10 @@ const willing = () =>
       throw new Problem('nothing-to-extend', 'There is no session night.');
     },
     destroy: async ({ session }) => ({ done: true, view: idleView(session) }),
-    reap: async () => ({ found: 0, destroyed: [], left: [], dryRun: true, expiredOfOthers: [] }),
+    reap: async () => ({
+      ...{ found: 0, destroyed: [], left: [], dryRun: true, expiredOfOthers: [] },
+      ...{ suspects: [], suspectSinceMs: {} },
+    }),
     machines: { list: async () => [], forget: async () => undefined },
     notifications: { list: async () => ({ items: [], targets: [] }), test: async () => [] },
     hours: { ...scriptedSessions().hours, remove: async () => undefined },

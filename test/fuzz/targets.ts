@@ -52,14 +52,16 @@ const API_URL = 'http://127.0.0.1:8700';
 const NO_KEY = new SignatureCheck(() => null);
 const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
 const signIns = new SignIns(
-  { admin: 'a-token-of-tests', viewer: undefined },
+  { admin: ['a-token-of-tests'], viewer: [] },
   { cookieKey: (token) => Buffer.from(token) },
 );
 // Its reader of cookies is there once a server has taken it up.
 await fastify().register(fastifyCookie, { hook: false });
 const requestWith = (cookie: string) =>
   ({ headers: { cookie }, method: 'GET', socket: null }) as unknown as IncomingMessage;
-const cookie = signIns.begin('admin', requestWith(''), 0).setCookie.split(';')[0] ?? '';
+const cookie =
+  signIns.begin({ role: 'admin', token: 'a-token-of-tests' }, requestWith(''), 0).setCookie.split(';')[0] ??
+  '';
 
 export const TARGETS: readonly Target[] = [
   // What callers send.

@@ -7,10 +7,10 @@ test('who launched, extended and ended a session is known when the server that w
   await using stack = await startStack({ settings: { VIEWER_TOKEN: 'a-viewer-of-tests' } });
   const server = await stack.serverProcess();
   const leash = (...args: string[]) =>
-    runLeash([...args, '--url', server.url], {
+    runLeash([...args, '--url', server.api.url], {
       env: { ADMIN_TOKEN: stack.token, NO_COLOR: '1', LEASH_HOME: stack.environment.LEASH_HOME ?? '' },
     });
-  const signedIn = await fetch(`${server.url}/api/session`, {
+  const signedIn = await fetch(`${server.api.url}/api/session`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ token: stack.token }),
