@@ -33,7 +33,7 @@ test.each([
 
 test('all that is wrong with both files is said at once', () => {
   const open = () => new AccessTokens({ adminFile: '/nowhere/admin', viewerFile: fileOf('short') });
-  expect(open).toThrow(/ADMIN_TOKEN_FILE .*cannot be read \(ENOENT\)[^]*VIEWER_TOKEN_FILE .*at least 8/);
+  expect(open).toThrow(/ADMIN_TOKEN_FILE .*cannot be read \(ENOENT\)[\s\S]*VIEWER_TOKEN_FILE .*at least 8/);
 });
 
 test('a token of both roles is refused', () => {

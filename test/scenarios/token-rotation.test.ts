@@ -9,6 +9,8 @@ import { startStack } from '../support/stack.ts';
 const OLD = 'the-token-of-march';
 const NEW = 'the-token-of-april';
 const VIEWER = 'a-viewer-of-march';
+/** Wrong tokens are counted, and a test that asks until one is wrong may ask too often. */
+const REFUSED = [401, 429];
 
 test('tokens are changed while the server runs: the new one counts within seconds, the old one until its line is gone', async () => {
   const files = tokenFiles();
@@ -36,13 +38,13 @@ test('tokens are changed while the server runs: the new one counts within second
   expect(listed, listed.err).toMatchObject({ code: 0 });
 
   writeFileSync(files.admin, `${NEW}\n`);
-  await eventually('the old token is refused', async () => (await statusBy(bearer(OLD))) === 401);
+  await eventually('the old token is refused', async () => REFUSED.includes(await statusBy(bearer(OLD))));
   for (const path of ['/api/admin/access-log', '/api/session', '/v1/models']) {
     expect([path, await statusBy(ofOld, path)]).toEqual([path, 401]);
     expect([path, await statusBy(sinceThen, path)]).toEqual([path, 401]);
     expect([path, await statusBy(ofNew, path)]).toEqual([path, 200]);
   }
-  expect(await statusBy(bearer(OLD), '/v1/models')).toBe(401);
+  expect(REFUSED).toContain(await statusBy(bearer(OLD), '/v1/models'));
   expect(await statusBy(bearer(NEW), '/v1/models')).toBe(200);
 
   // What is wrong changes nothing, of either role, and is told once.
@@ -60,7 +62,9 @@ test('tokens are changed while the server runs: the new one counts within second
   });
   expect(await statusBy(bearer(VIEWER))).toBe(403);
   writeFileSync(files.viewer, 'a-viewer-of-april\n');
-  await eventually('the viewer’s token is another', async () => (await statusBy(bearer(VIEWER))) === 401);
+  await eventually('the viewer’s token is another', async () =>
+    REFUSED.includes(await statusBy(bearer(VIEWER))),
+  );
   for (const token of [OLD, NEW, VIEWER]) expect(server.output()).not.toContain(token);
 });
 
