@@ -127,12 +127,20 @@ const settings = {
     .optional()
     .meta({ secret: true })
     .describe('Bearer token of the admin API; generated into LEASH_HOME when not set'),
+  ADMIN_TOKEN_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File with it instead, and on a second line the one before, still admitted; what changes there needs no restart',
+    ),
   VIEWER_TOKEN: z
     .string()
     .min(8, 'at least 8 characters')
     .optional()
     .meta({ secret: true })
     .describe('Second token of the admin API that may look and change nothing'),
+  VIEWER_TOKEN_FILE: z.string().min(1).optional().describe('File with that one instead, as ADMIN_TOKEN_FILE'),
   HF_TOKEN: z
     .string()
     .optional()
@@ -368,6 +376,10 @@ function rulesAcross(config: Partial<Config>): string[] {
   }
   if (config.VIEWER_TOKEN !== undefined && config.VIEWER_TOKEN === config.ADMIN_TOKEN) {
     problems.push('VIEWER_TOKEN is the same as ADMIN_TOKEN: whoever only looks would hold every right');
+  }
+  for (const name of ['ADMIN_TOKEN', 'VIEWER_TOKEN'] as const) {
+    if (config[name] !== undefined && config[`${name}_FILE`] !== undefined)
+      problems.push(`${name} and ${name}_FILE are both set: which of them counts? Leave one out`);
   }
   if (sessionUsd !== undefined && allUsd !== undefined && sessionUsd > allUsd) {
     problems.push(

@@ -2,6 +2,7 @@ import { createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readTokenFile, TOKEN_LENGTH_MIN } from './access-tokens.ts';
 import { readOrMake, writeBeside } from './home-file.ts';
 
 /**
@@ -11,6 +12,7 @@ import { readOrMake, writeBeside } from './home-file.ts';
 export type Installation = {
   readonly home: string;
   readonly owner: string;
+  /** The current one at the start: what is admitted later, AccessTokens knows. */
   readonly adminToken: string;
   /** True when the token was made by us and lies in `<home>/admin-token`. */
   readonly isAdminTokenGenerated: boolean;
@@ -29,8 +31,6 @@ type InstallationSettings = {
   secretFile?: string | undefined;
   adminToken?: string | undefined;
 };
-
-const ADMIN_TOKEN_LENGTH_MIN = 8;
 
 const identitySchema = z.object({
   owner: z.string().regex(/^[a-z0-9]{10}$/),
@@ -71,15 +71,17 @@ type NamedInstallation = {
   readonly LEASH_OWNER?: string | undefined;
   readonly LEASH_SECRET_FILE?: string | undefined;
   readonly ADMIN_TOKEN?: string | undefined;
+  readonly ADMIN_TOKEN_FILE?: string | undefined;
 };
 
 /** The installation that the settings name; `home` where it is not LEASH_HOME itself. */
 export function openConfigured(config: NamedInstallation, home: string = config.LEASH_HOME): Installation {
+  const { ADMIN_TOKEN_FILE: file } = config;
   return openInstallation({
     home,
     owner: config.LEASH_OWNER,
     secretFile: config.LEASH_SECRET_FILE,
-    adminToken: config.ADMIN_TOKEN,
+    adminToken: file === undefined ? config.ADMIN_TOKEN : readTokenFile('ADMIN_TOKEN_FILE', file)[0],
   });
 }
 
@@ -131,9 +133,9 @@ function readSecret(file: string, mayMake: boolean): string {
 /** A file that was emptied must not become an empty token, which anybody has. */
 function readToken(file: string): string {
   const token = readOrMake(file, () => randomBytes(24).toString('base64url'));
-  if (token.length < ADMIN_TOKEN_LENGTH_MIN)
+  if (token.length < TOKEN_LENGTH_MIN)
     throw new Error(
-      `The admin token in ${file} is shorter than ${ADMIN_TOKEN_LENGTH_MIN} characters. Delete the file for a new one, or set ADMIN_TOKEN.`,
+      `The admin token in ${file} is shorter than ${TOKEN_LENGTH_MIN} characters. Delete the file for a new one, or set ADMIN_TOKEN.`,
     );
   return token;
 }

@@ -5,6 +5,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
+import { AccessTokens } from './access-tokens.ts';
 import { adminApp } from './admin/app.ts';
 import { type JudgeToken, makeAdmit, makeTokenJudge, WRONG_TOKENS_PER_MINUTE } from './admin/auth.ts';
 import { serveDashboard } from './admin/dashboard-files.ts';
@@ -15,6 +16,7 @@ import { launchBody } from './admin/schema.ts';
 import { SECURITY_HEADERS } from './admin/security-headers.ts';
 import { SignIns } from './admin/sign-in-cookie.ts';
 import { readTiers } from './admin/tiers-file.ts';
+import { openAccessLog } from './archive/access-log.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
 import { connectSessions, type Sessions } from './client.ts';
@@ -110,10 +112,12 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   const place = { owner: installation.owner, home, databaseUrl: config.LEASH_DATABASE_URL, logger };
   const keys = await openGatewayKeys(place);
   const usdPerHourOf = makeGpuPrices(sessions);
+  const accessLog = openAccessLog(place);
   const metering = openMetering({ ...place, registry: metrics.registry, usdPerHourOf });
-  const { adminToken } = installation;
-  const signIns = new SignIns({ admin: adminToken, viewer: config.VIEWER_TOKEN }, installation);
+  const tokens = tokensOf(deps);
+  const signIns = new SignIns(tokens, installation);
   const gateway = openGateway({
+    isAdminToken: (given) => tokens.roleOf(given) === 'admin',
     isSignedIn: (request) => signIns.admissionOf(request)?.kind === 'admitted',
     anthropic: ANTHROPIC,
     keys,
@@ -146,6 +150,7 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   app.addHook('onClose', async () => {
     await keys.close();
     await metering.close();
+    await accessLog.close();
   });
   app.addHook('preClose', async () => gateway.stop());
   app.addHook('onClose', () => gateway.close());
@@ -155,10 +160,12 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   await app.register(helmet, SECURITY_HEADERS);
   // What reads and writes cookies is loaded by it; sign-ins need no more of it.
   await app.register(cookie, { hook: false });
-  const judgeToken = await countingJudge(app, { token: adminToken, viewerToken: config.VIEWER_TOKEN });
+  const judgeToken = await countingJudge(app, tokens);
   const admit = makeAdmit(judgeToken, signIns);
-  const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book };
-  await app.register(adminApp({ ...shared, admit, judgeToken, signIns, secrets: [adminToken] }));
+  const shared = { sessions, config, tiers, metrics, gateway, metering, keys: keys.book, accessLog };
+  await app.register(
+    adminApp({ ...shared, admit, judgeToken, signIns, secrets: [...tokens.admin, ...tokens.viewer] }),
+  );
   await app.register(gatewayApp({ gateway, admit }), { prefix: '/v1' });
   const payloadKeys = new PayloadKeys(config.LEASH_PAYLOAD_KEYS_FILE);
   if (payloadKeys.isOn) {
@@ -169,6 +176,18 @@ async function composeApp(deps: HttpServerDeps): Promise<FastifyInstance> {
   }
   await serveDashboard(app, deps.dashboardDir ?? DASHBOARD_DIR);
   return app;
+}
+
+function tokensOf({ config, installation, logger }: HttpServerDeps): AccessTokens {
+  return new AccessTokens(
+    {
+      adminToken: installation.adminToken,
+      adminFile: config.ADMIN_TOKEN_FILE,
+      viewerToken: config.VIEWER_TOKEN,
+      viewerFile: config.VIEWER_TOKEN_FILE,
+    },
+    logger,
+  );
 }
 
 /** What traffic launches when it finds no GPU: what a launch without any parameter would. */
@@ -183,13 +202,10 @@ function wakerOf({ sessions, config, logger }: HttpServerDeps, tiers: readonly T
 }
 
 /** One count of wrong tokens for all surfaces: they are the same tokens. */
-async function countingJudge(
-  app: FastifyInstance,
-  tokens: { token: string; viewerToken: string | undefined },
-): Promise<JudgeToken> {
+async function countingJudge(app: FastifyInstance, tokens: AccessTokens): Promise<JudgeToken> {
   await app.register(rateLimit, { global: false });
   const countWrongToken = app.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: 60_000 });
-  return makeTokenJudge({ ...tokens, countWrongToken });
+  return makeTokenJudge({ roleOf: (given) => tokens.roleOf(given), countWrongToken });
 }
 
 function observe(app: FastifyInstance, noteAnswered: (seen: Answered) => void): void {

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isSameSecret } from './installation.ts';
+import type { AccessTokens } from './access-tokens.ts';
 
 type Probed = { readonly contentType: string; text(): Promise<string> };
-type Place = { readonly host: string; readonly port: number; readonly adminToken: string };
+type Place = { readonly host: string; readonly port: number };
+type Tokens = Pick<AccessTokens, 'roleOf'>;
 
 /**
  * `/metrics` and `/healthz` of a worker that runs alone, as the HTTP server has them. Metrics are for this
@@ -12,10 +13,11 @@ type Place = { readonly host: string; readonly port: number; readonly adminToken
  */
 export async function serveWorkerProbes(
   metrics: Probed,
-  { host, port, adminToken }: Place,
+  tokens: Tokens,
+  { host, port }: Place,
 ): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
-    answer(metrics, adminToken, request, response).catch(() => response.writeHead(500).end());
+    answer(metrics, tokens, request, response).catch(() => response.writeHead(500).end());
   });
   server.listen(port, host);
   await once(server, 'listening');
@@ -31,7 +33,7 @@ export async function serveWorkerProbes(
 
 async function answer(
   metrics: Probed,
-  adminToken: string,
+  tokens: Tokens,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -44,15 +46,15 @@ async function answer(
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}');
     return;
   }
-  if (!isAdmitted(request, adminToken)) {
+  if (!isAdmitted(request, tokens)) {
     response.writeHead(401, { 'www-authenticate': 'Bearer realm="leash"' }).end();
     return;
   }
   response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.text());
 }
 
-function isAdmitted(request: IncomingMessage, adminToken: string): boolean {
+function isAdmitted(request: IncomingMessage, tokens: Tokens): boolean {
   if (/^(::ffff:)?127\.|^::1$/.test(request.socket.remoteAddress ?? '')) return true;
   const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-  return given !== undefined && isSameSecret(given, adminToken);
+  return given !== undefined && tokens.roleOf(given) === 'admin';
 }

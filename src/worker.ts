@@ -8,6 +8,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { AccessTokens } from './access-tokens.ts';
 import { DestroyBoard } from './activities/destroy-board.ts';
 import { createActivities } from './activities/index.ts';
 import { InstanceBoard } from './activities/instance-board.ts';
@@ -355,7 +356,7 @@ async function main(): Promise<void> {
     tracing,
     isAlone: true,
   });
-  const probes = await openProbes(worker, config, installation);
+  const probes = await openProbes(worker, config, installation, logger);
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
@@ -370,9 +371,13 @@ async function main(): Promise<void> {
 }
 
 /** Null where no port was asked for. */
-function openProbes(worker: RunningWorker, config: Config, { adminToken }: Installation) {
-  const { LEASH_HOST: host, LEASH_WORKER_PORT: port } = config;
-  return port === undefined ? null : serveWorkerProbes(worker.metrics, { host, port, adminToken });
+function openProbes(worker: RunningWorker, config: Config, { adminToken }: Installation, logger: Logger) {
+  const { LEASH_HOST: host, LEASH_WORKER_PORT: port, ADMIN_TOKEN_FILE: adminFile } = config;
+  if (port === undefined) return null;
+  return serveWorkerProbes(worker.metrics, new AccessTokens({ adminToken, adminFile }, logger), {
+    host,
+    port,
+  });
 }
 
 if (import.meta.main) {

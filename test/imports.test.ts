@@ -7,6 +7,7 @@ const WORKFLOW_WORDS = ['src/workflows/messages.ts', 'src/workflows/ids.ts'];
 /** What the admin API takes and answers. */
 const ADMIN_SCHEMA = ['src/admin/schema.ts', 'src/admin/answers.ts'];
 const SETTINGS = ['src/config.ts', 'src/installation.ts'];
+const TOKENS = 'src/access-tokens.ts';
 
 /** Rooms of several files without a directory. Others see only the first of each. */
 const CLIENT = ['src/client.ts', 'src/sessions/'];
@@ -52,7 +53,10 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   // What it shows of the gateway it is handed.
   [
     'src/admin/',
-    ['src/client.ts', 'src/domain/', 'src/process-metrics.ts', 'type src/gateway/', ...SETTINGS],
+    [
+      ...['src/client.ts', 'src/domain/', 'src/process-metrics.ts'],
+      ...['type src/gateway/', 'type src/archive/access-log.ts', `type ${TOKENS}`, ...SETTINGS],
+    ],
   ],
   [
     'src/gateway/',
@@ -72,6 +76,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
         'src/client.ts',
         'src/certificates.ts',
         'src/logging.ts',
+        TOKENS,
         ...SETTINGS,
       ],
     ],
@@ -90,6 +95,7 @@ const ROOMS: [room: string, mayImport: string[]][] = [
       'src/tracing/tracing.ts',
       'src/logging.ts',
       'src/stalled-readers.ts',
+      TOKENS,
       ...SETTINGS,
     ],
   ],
@@ -107,7 +113,8 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/cli/', [...ADMIN_SCHEMA, ...SETTINGS]],
   ['src/config.ts', ['src/gateway-settings.ts']],
   ['src/gateway-settings.ts', []],
-  ['src/installation.ts', ['src/home-file.ts']],
+  ['src/installation.ts', ['src/home-file.ts', TOKENS]],
+  [TOKENS, []],
   ['src/home-file.ts', []],
   ['src/certificates.ts', ['src/home-file.ts', 'src/domain/']],
   ['src/logging.ts', []],

@@ -254,6 +254,7 @@ export const readinessAnswer = z.object({
   details: z.array(z.string()),
 });
 
+export * from './access-answers.ts';
 export * from './guarantees-answers.ts';
 export * from './key-answers.ts';
 export * from './machine-answers.ts';

@@ -1,10 +1,13 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { AccessLog } from '../archive/access-log.ts';
 import type { Sessions } from '../client.ts';
 import type { Config } from '../config.ts';
 import type { Tier } from '../domain/tier.ts';
 import type { KeyBook } from '../gateway/keys/keys.ts';
 import type { Metering } from '../gateway/metering.ts';
+import { accessLogRoutes } from './access-log.ts';
+import { recordAccess } from './access-recording.ts';
 import { type Admit, type JudgeToken, requireAdmission } from './auth.ts';
 import { budgetRoutes } from './budget.ts';
 import { costsRoutes } from './costs.ts';
@@ -44,6 +47,7 @@ export type AdminDeps = {
   readonly keys: KeyBook;
   readonly metering: Pick<Metering, 'usage'>;
   readonly gateway: ProviderDesk;
+  readonly accessLog: Pick<AccessLog, 'note' | 'find'>;
 };
 
 const BODY_BYTES_MAX = 256 * 1_024;
@@ -55,6 +59,7 @@ export const adminApp =
     app.setErrorHandler(answerError);
     takeJsonOnly(app);
     leaveSchemasToTheDocument(app);
+    recordAccess(app, deps.accessLog);
     await app.register(swagger, { openapi: OPENAPI });
 
     await app.register(adminRoutes(deps), { prefix: '/api/admin' });
@@ -95,6 +100,7 @@ const adminRoutes =
     await app.register(reapRoutes(deps));
     await app.register(notificationsRoutes(deps));
     await app.register(versionsRoutes(deps));
+    await app.register(accessLogRoutes(deps));
   };
 
 /** JSON is the only body there is; an empty one, which many clients send with a content type, is none. */

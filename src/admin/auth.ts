@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problem.ts';
-import { isSameSecret } from '../installation.ts';
-import type { SignIns } from './sign-in-cookie.ts';
+import { bearerOf, callerOf } from './caller.ts';
+import type { Role, SignIns } from './sign-in-cookie.ts';
 
 /** What the token or the cookie of a request makes of it. */
 export type Admission =
@@ -29,7 +29,7 @@ export const WRONG_TOKENS_PER_MINUTE = 10;
 /** Admits by the bearer token, and where there is none by the cookie of a sign-in. */
 export function makeAdmit(judgeToken: JudgeToken, signIns: SignIns): Admit {
   return async (request) => {
-    const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    const given = bearerOf(request);
     return given === undefined
       ? (signIns.admissionOf(request.raw) ?? { kind: 'no-token' })
       : judgeToken(given, request);
@@ -37,23 +37,21 @@ export function makeAdmit(judgeToken: JudgeToken, signIns: SignIns): Admit {
 }
 
 /**
- * Admits who gives `token`, and as a viewer who gives `viewerToken`.
+ * Admits who gives a token that has a role now.
  *
  * Only wrong tokens are counted against an address, and the right one passes whatever the count: behind
  * one address may be many, and whoever can lock the owner out keeps a rented GPU from being destroyed.
  */
 export function makeTokenJudge({
-  token,
-  viewerToken,
+  roleOf,
   countWrongToken,
 }: {
-  token: string;
-  viewerToken?: string | undefined;
+  roleOf: (given: string) => Role | null;
   countWrongToken: CountWrongToken;
 }): JudgeToken {
   return async (given, request) => {
-    if (isSameSecret(given, token)) return { kind: 'admitted' };
-    if (viewerToken !== undefined && isSameSecret(given, viewerToken)) return { kind: 'viewer' };
+    const role = roleOf(given);
+    if (role !== null) return { kind: role === 'admin' ? 'admitted' : 'viewer' };
     const count = await countWrongToken(request);
     return !count.isAllowed && count.isExceeded
       ? { kind: 'too-many', retryAfterSeconds: count.ttlInSeconds }
@@ -61,9 +59,10 @@ export function makeTokenJudge({
   };
 }
 
-/** Throws the `Problem` of a request that is not admitted. */
+/** Throws the `Problem` of a request that is not admitted; notes who it comes from. */
 export async function requireAdmission(admit: Admit, request: FastifyRequest): Promise<void> {
   const admission = await admit(request);
+  request.caller = callerOf(admission, request);
   if (admission.kind === 'admitted') return;
   if (admission.kind !== 'viewer') throw refusalOf(admission);
   if (request.method === 'GET' || request.method === 'HEAD') return;

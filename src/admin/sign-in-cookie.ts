@@ -2,9 +2,12 @@ import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { fastifyCookie } from '@fastify/cookie';
+import type { TokenRole, TokensByRole } from '../access-tokens.ts';
 import { isSameSecret } from '../installation.ts';
 
-export type Role = 'admin' | 'viewer';
+export type Role = TokenRole;
+/** The token that somebody gave, and what it makes of them. */
+type Bearer = { readonly role: Role; readonly token: string };
 export type SignIn = { readonly role: Role; readonly expiresAtMs: number };
 /** With the `Set-Cookie` that the browser keeps it by. */
 export type NewSignIn = SignIn & { readonly setCookie: string };
@@ -19,47 +22,51 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 /**
  * Sign-ins of browsers. Nothing of them is kept here: the cookie says role and end, and is signed.
  *
- * 1. The key is made of the installation's secret and the token itself, so a token that is changed ends every
- *    sign-in made with it, on every server of the installation.
+ * 1. The key is made of the installation's secret and the token itself, so a token that is admitted no longer ends
+ *    every sign-in made with it, on every server of the installation. A renewed one stands for the same token.
  * 2. What changes something must come from a page of this server: a browser sends the cookie along with
  *    whatever a page asks for.
  */
 export class SignIns {
-  readonly #keys = new Map<Role, Buffer>();
+  readonly #tokens: TokensByRole;
+  readonly #cookieKey: (token: string) => Buffer;
 
-  constructor(
-    tokens: Readonly<Record<Role, string | undefined>>,
-    { cookieKey }: { readonly cookieKey: (token: string) => Buffer },
-  ) {
-    for (const role of ['admin', 'viewer'] as const) {
-      const token = tokens[role];
-      if (token !== undefined) this.#keys.set(role, cookieKey(token));
-    }
+  /** `tokens` may come to be others, as those of a file do. */
+  constructor(tokens: TokensByRole, { cookieKey }: { readonly cookieKey: (token: string) => Buffer }) {
+    this.#tokens = tokens;
+    this.#cookieKey = cookieKey;
   }
 
-  begin(role: Role, request: IncomingMessage, nowMs = Date.now()): NewSignIn {
+  /** For who gave `token`. */
+  begin({ role, token }: Bearer, request: IncomingMessage, nowMs = Date.now()): NewSignIn {
     const expiresAtMs = nowMs + SIGN_IN_MS;
     const said = `${role}.${expiresAtMs}`;
-    const value = `${said}.${this.#sign(role, said)}`;
+    const value = `${said}.${this.#sign(token, said)}`;
     return { role, expiresAtMs, setCookie: setCookie(value, SIGN_IN_MS / 1_000, request) };
   }
 
   /** Null without a cookie of ours that holds now. */
   find(request: IncomingMessage, nowMs = Date.now()): SignIn | null {
+    const found = this.#findSigned(request, nowMs);
+    return found && { role: found.role, expiresAtMs: found.expiresAtMs };
+  }
+
+  #findSigned(request: IncomingMessage, nowMs: number): (SignIn & Bearer) | null {
     const [role, expiry, signature, ...rest] = (cookieOf(request) ?? '').split('.');
     if ((role !== 'admin' && role !== 'viewer') || !expiry || !signature || rest.length > 0) return null;
-    const expected = this.#sign(role, `${role}.${expiry}`);
     // As text: decoding passes over what is no base64, and one signature would have many spellings.
-    if (expected === undefined || !isSameSecret(signature, expected)) return null;
+    const token = this.#tokens[role].find((each) =>
+      isSameSecret(signature, this.#sign(each, `${role}.${expiry}`)),
+    );
     const expiresAtMs = Number(expiry);
-    return expiresAtMs > nowMs ? { role, expiresAtMs } : null;
+    return token !== undefined && expiresAtMs > nowMs ? { role, token, expiresAtMs } : null;
   }
 
   /** The sign-in of a request anew, once it is more than half over; null where there is nothing to renew. */
   renew(request: IncomingMessage, nowMs = Date.now()): NewSignIn | null {
-    const found = this.find(request, nowMs);
+    const found = this.#findSigned(request, nowMs);
     if (found === null || found.expiresAtMs - nowMs > SIGN_IN_MS / 2) return null;
-    return this.begin(found.role, request, nowMs);
+    return this.begin(found, request, nowMs);
   }
 
   /** Null where the request brings no cookie of this name at all. */
@@ -72,9 +79,8 @@ export class SignIns {
     return { kind: found.role === 'admin' ? 'admitted' : 'viewer' };
   }
 
-  #sign(role: Role, said: string): string | undefined {
-    const key = this.#keys.get(role);
-    return key && createHmac('sha256', key).update(said).digest('base64url');
+  #sign(token: string, said: string): string {
+    return createHmac('sha256', this.#cookieKey(token)).update(said).digest('base64url');
   }
 }
 

@@ -35,9 +35,12 @@ export const signInRoutes =
 
     app.post('/session', { schema: BEGIN, bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
       const { body } = parseInput({ body: { schema: signInBody, given: request.body ?? {} } });
+      request.caller = { role: null, by: 'token' };
       const admission = await judgeToken(body.token, request);
       if (admission.kind !== 'admitted' && admission.kind !== 'viewer') throw refusalOf(admission);
-      const begun = signIns.begin(admission.kind === 'admitted' ? 'admin' : 'viewer', request.raw);
+      const role = admission.kind === 'admitted' ? 'admin' : 'viewer';
+      request.caller = { role, by: 'token' };
+      const begun = signIns.begin({ role, token: body.token }, request.raw);
       return reply.header('set-cookie', begun.setCookie).send(present(begun));
     });
 

@@ -54,6 +54,14 @@ export function wholePositive(text: string): number {
   throw new InvalidArgumentError('A whole number above zero is wanted.');
 }
 
+/** A day or a moment, as the API takes them. */
+export function dayOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text) => {
+    if (/^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+    throw new InvalidArgumentError('A day such as 2026-03-31 or a moment such as 2026-03-31T12:00:00Z.');
+  });
+}
+
 function httpUrl(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
   throw new InvalidArgumentError('An address such as http://127.0.0.1:8080 is wanted.');

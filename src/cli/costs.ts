@@ -1,5 +1,5 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { callOf, lookNow, printJson, printLines } from './call-options.ts';
+import { Command, Option } from 'commander';
+import { callOf, dayOption, lookNow, printJson, printLines } from './call-options.ts';
 import { costsText } from './costs-text.ts';
 
 type Options = { by: string; from?: string; to?: string; csv?: boolean };
@@ -34,11 +34,4 @@ export function costsCommand(): Command {
       if (isJson) printJson(answer.body);
       else printLines(costsText(answer.value, lookNow()));
     });
-}
-
-function dayOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((text) => {
-    if (/^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(Date.parse(text))) return text;
-    throw new InvalidArgumentError('A day such as 2026-03-31 or a moment such as 2026-03-31T12:00:00Z.');
-  });
 }

@@ -37,7 +37,7 @@ export function dashboardLines(url: string, token: Token | null): string[] {
 /** How a person comes by the admin token that was read from there. */
 export function signInText(from: string | null): string {
   if (from === null || from === 'ADMIN_TOKEN') return 'with the token in ADMIN_TOKEN';
-  return `with the admin token: cat ${from}`;
+  return `with the admin token: head -n 1 ${from}`;
 }
 
 /** The program that opens pages here; null where nobody would see them. */

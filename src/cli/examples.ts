@@ -85,6 +85,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   'keys list': [['leash keys list --all', 'revoked ones too']],
   'keys revoke': [['leash keys revoke app', 'by its name or id']],
+  'access-log': [
+    ['leash access-log --what destroy', 'who ended sessions'],
+    ['leash access-log --session night --from 2026-03-01', 'what was done to one of them, since'],
+  ],
   reap: [
     ['leash reap --dry-run', 'what belongs to no session'],
     ['leash reap', 'end it now'],

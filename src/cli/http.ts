@@ -1,6 +1,8 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import {
+  type AccessLogAnswer,
+  accessLogAnswer,
   type CostsAnswer,
   costsAnswer,
   type HoursAnswer,
@@ -77,6 +79,7 @@ export type AdminApi = {
   providers(): Promise<Answer<ProvidersAnswer>>;
   /** Null: the configured order again. */
   switchProvider(to: { provider: string | null; session?: string }): Promise<Answer<ProvidersAnswer>>;
+  accessLog(query: URLSearchParams): Promise<Answer<AccessLogAnswer>>;
   costs(query: URLSearchParams): Promise<Answer<CostsAnswer>>;
   /** The same as a table for spreadsheets. */
   costsCsv(query: URLSearchParams): Promise<string>;
@@ -175,6 +178,7 @@ export function connectAdmin(target: Target): AdminApi {
       ),
     providers: () => call.send(providersAnswer, 'GET', '/api/admin/providers'),
     switchProvider: (to) => call.send(providersAnswer, 'POST', '/api/admin/providers/switch', to),
+    accessLog: (query) => call.send(accessLogAnswer, 'GET', `/api/admin/access-log?${query}`),
     costs: (query) => call.send(costsAnswer, 'GET', `/api/admin/costs?${query}`, undefined, COSTS_TIMEOUT_MS),
     costsCsv: (query) => call.text('GET', `/api/admin/costs?${query}&format=csv`, COSTS_TIMEOUT_MS),
     sessions: ({ open, after }) => {

@@ -152,7 +152,7 @@ export function readyLines(status: StatusAnswer, where: { apiUrl: string; tokenF
     '',
     'Call it:',
     `  curl -N ${where.apiUrl}/v1/chat/completions \\`,
-    `    -H "Authorization: Bearer ${where.tokenFrom === 'ADMIN_TOKEN' ? '$ADMIN_TOKEN' : `$(cat ${where.tokenFrom})`}" \\`,
+    `    -H "Authorization: Bearer ${where.tokenFrom === 'ADMIN_TOKEN' ? '$ADMIN_TOKEN' : `$(head -n 1 ${where.tokenFrom})`}" \\`,
     `    -H 'Content-Type: application/json' \\`,
     `    -d '${JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Hello' }] })}'`,
     '',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { accessLogCommand } from './access-log.ts';
 import { addGlobalOptions, printJson } from './call-options.ts';
 import { colours, errorColours } from './colours.ts';
 import { completionCommand } from './completion.ts';
@@ -64,6 +65,7 @@ export async function leashProgram(args: readonly string[]): Promise<Command> {
         doctorCommand(version()),
         providersCommand(),
         notificationsCommand(),
+        accessLogCommand(),
         reapCommand(),
         versionsCommand(),
         encryptionCommand(),

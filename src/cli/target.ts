@@ -12,7 +12,7 @@ export type Token = { readonly value: string /** For messages: where it was read
  * Finds the server and its token.
  *
  * Server: `--url`, else LEASH_HOST and LEASH_PORT, else the `leash up` of this home, else port 8080. Token:
- * ADMIN_TOKEN, else the file that the server made in its home. A home may hold two installations, the real
+ * ADMIN_TOKEN, else the first line of ADMIN_TOKEN_FILE, else the file that the server made in its home. A home may hold two installations, the real
  * market's and the simulated one's; both tokens are offered then, but to this machine alone.
  */
 export function findTarget(options: { url?: string | undefined }, environment: Environment): Target {
@@ -20,14 +20,22 @@ export function findTarget(options: { url?: string | undefined }, environment: E
   const url = (options.url ?? configuredUrl(environment) ?? note?.url ?? DEFAULT_URL).replace(/\/+$/, '');
   const given = setting(environment, 'ADMIN_TOKEN');
   if (given !== undefined) return { url, tokens: [{ value: given, from: 'ADMIN_TOKEN' }] };
+  const file = setting(environment, 'ADMIN_TOKEN_FILE');
+  if (file !== undefined) return { url, tokens: existsSync(file) ? [tokenIn(file)] : [] };
   const noted = note !== null && note.url === url && note.token_file !== null ? [note.token_file] : [];
   const tokens = [...new Set([...noted, ...tokenFiles(environment)])]
     .filter((file) => existsSync(file))
-    .map((file) => ({ value: readFileSync(file, 'utf8').trim(), from: file }));
+    .map(tokenIn);
   return { url, tokens: isThisMachine(url) ? tokens : tokens.slice(0, 1) };
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
+
+/** The current one stands on the first line. */
+function tokenIn(file: string): Token {
+  const [first = ''] = readFileSync(file, 'utf8').split('\n');
+  return { value: first.trim(), from: file };
+}
 
 function configuredUrl(environment: Environment): string | undefined {
   const host = setting(environment, 'LEASH_HOST');

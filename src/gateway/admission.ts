@@ -1,4 +1,3 @@
-import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { GatewayKeys, KeyHolder } from './seams.ts';
 
@@ -13,21 +12,16 @@ export type IsSignedIn = (request: IncomingMessage) => boolean;
  * slower way to say, which counts wrong tokens.
  */
 export function makeAdmission(
-  adminToken: string,
+  isAdminToken: (given: string) => boolean,
   keys: GatewayKeys | null,
   isSignedIn: IsSignedIn,
 ): (request: IncomingMessage) => KnownCaller {
-  const expected = digestOf(adminToken);
   return (request) => {
     const { authorization, cookie } = request.headers;
     if (authorization === undefined) return cookie !== undefined && isSignedIn(request) ? null : undefined;
     const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
     if (token === undefined) return undefined;
-    if (timingSafeEqual(digestOf(token), expected)) return null;
+    if (isAdminToken(token)) return null;
     return keys?.find(token) ?? undefined;
   };
-}
-
-function digestOf(token: string): Buffer {
-  return hash('sha256', token, 'buffer');
 }

@@ -21,7 +21,8 @@ export type GatewayDeps = {
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly sessions: Pick<Sessions, 'serving' | 'markUnreachable'>;
-  readonly installation: Pick<Installation, 'instanceKey' | 'adminToken'>;
+  readonly installation: Pick<Installation, 'instanceKey'>;
+  readonly isAdminToken: (given: string) => boolean;
   readonly authority: Pick<Authority, 'pinOf'>;
   readonly logger: Logger;
   readonly noteAnswered: (seen: Answered) => void;
@@ -98,11 +99,7 @@ export function openGateway(deps: GatewayDeps): Gateway {
       (({ provider, model }, usage) =>
         providers.find(({ name }) => name === provider)?.usdOf(model, usage) ?? null),
   };
-  const admits = makeAdmission(
-    deps.installation.adminToken,
-    deps.keys ?? null,
-    deps.isSignedIn ?? (() => false),
-  );
+  const admits = makeAdmission(deps.isAdminToken, deps.keys ?? null, deps.isSignedIn ?? (() => false));
   const front = new Front({
     admits,
     exchange: (call) => exchange(exchangeDeps, call),

@@ -251,7 +251,7 @@ function forged(
   { installation }: HttpEdge,
   { token, atMs = Date.now(), role = 'admin' }: { token: string; atMs?: number; role?: Role },
 ): string {
-  const signIns = new SignIns({ admin: token, viewer: undefined }, installation);
+  const signIns = new SignIns({ admin: [token], viewer: [] }, installation);
   const request = { headers: {}, socket: null } as unknown as Parameters<SignIns['begin']>[1];
-  return signIns.begin(role, request, atMs).setCookie.split(';')[0] ?? '';
+  return signIns.begin({ role, token }, request, atMs).setCookie.split(';')[0] ?? '';
 }

@@ -38,7 +38,9 @@ describe.each(PAGES)('%s', (page) => {
 
   test('names commands of leash that exist', () => {
     const commands = [...read('src/cli/main.ts').matchAll(/(\w+)Command(?:For)?\(/g)].map(([, name]) => name);
-    const named = [...code.matchAll(/^(?:npx )?leash ([a-z]+)/gm)].map(([, name]) => name);
+    const named = [...code.matchAll(/^(?:npx )?leash ([a-z-]+)/gm)].map(([, name = '']) =>
+      name.replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase()),
+    );
     expect(named.filter((name) => !commands.includes(name))).toEqual([]);
   });
 

@@ -60,7 +60,7 @@ export type { Target } from './target.ts';
 const NO_KEY = new SignatureCheck(() => null);
 const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
 const signIns = new SignIns(
-  { admin: 'a-token-of-tests', viewer: undefined },
+  { admin: ['a-token-of-tests'], viewer: [] },
   { cookieKey: (token) => Buffer.from(token) },
 );
 // Its reader of cookies is there once a server has taken it up.
@@ -69,7 +69,9 @@ const ORIGIN = 'https://origin.example';
 const requestOf = (headers: Record<string, string>) =>
   ({ headers, method: 'GET', socket: null }) as unknown as IncomingMessage;
 const requestWith = (cookie: string) => requestOf({ cookie });
-const cookie = signIns.begin('admin', requestWith(''), 0).setCookie.split(';')[0] ?? '';
+const cookie =
+  signIns.begin({ role: 'admin', token: 'a-token-of-tests' }, requestWith(''), 0).setCookie.split(';')[0] ??
+  '';
 
 export const TARGETS: readonly Target[] = [
   // What callers send.

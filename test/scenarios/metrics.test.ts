@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { AccessTokens } from '../../src/access-tokens.ts';
 import { serveWorkerProbes } from '../../src/worker-probes.ts';
 import { eventually } from '../support/eventually.ts';
 import { startWorkerProcess } from '../support/processes.ts';
@@ -83,10 +84,9 @@ test('lines about a rental say which session, attempt and instance', async () =>
 
 test('a worker’s metrics are for this machine and for who holds the token', async () => {
   const metrics = { contentType: 'text/plain', text: async () => 'x 1\n' };
-  const probes = await serveWorkerProbes(metrics, {
+  const probes = await serveWorkerProbes(metrics, new AccessTokens({ adminToken: 'a-token-of-tests' }), {
     host: '127.0.0.1',
     port: 0,
-    adminToken: 'a-token-of-tests',
   });
   await using _ = await closing({ kill: probes.close });
   expect(await (await fetch(`${probes.url}/metrics`)).text()).toBe('x 1\n');

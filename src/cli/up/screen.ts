@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { Budget } from '../../client.ts';
 import { lookNow } from '../call-options.ts';
 import { colours } from '../colours.ts';
@@ -50,8 +50,12 @@ export function upLines(
   ];
 }
 
-/** Where the generated admin token lies; null when it came from the environment. */
-export function tokenFileOf({ installation }: Pick<Running, 'installation'>): string | null {
+/** Where the admin token lies; null when it came from the environment. */
+export function tokenFileOf({
+  installation,
+  config,
+}: Pick<Running, 'installation' | 'config'>): string | null {
+  if (config.ADMIN_TOKEN_FILE !== undefined) return resolve(config.ADMIN_TOKEN_FILE);
   return installation.isAdminTokenGenerated ? join(installation.home, 'admin-token') : null;
 }
 
