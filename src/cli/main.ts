@@ -25,6 +25,7 @@ import { pyworkerCommand } from './pyworker.ts';
 import { reapCommand } from './reap.ts';
 import { scheduleCommand } from './schedule.ts';
 import { sessionsCommand } from './sessions.ts';
+import { setupCommand } from './setup.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 
@@ -65,6 +66,7 @@ export async function leashProgram(args: readonly string[]): Promise<Command> {
         notificationsCommand(),
         reapCommand(),
         encryptionCommand(),
+        setupCommand(),
         completionCommand(),
       ],
     ],
