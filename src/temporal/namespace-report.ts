@@ -7,7 +7,7 @@ export type NamespaceLook = {
   readonly attributes: readonly string[] | null;
 };
 
-const GRPC_NOT_FOUND = 5;
+const GRPC = { notFound: 5, permissionDenied: 7, unimplemented: 12 } as const;
 const SECONDS_PER_DAY = 86_400;
 
 /** Looks and changes nothing. Temporal Cloud refuses to list attributes; a missing one shows when it is used. */
@@ -17,7 +17,7 @@ export async function lookAtNamespace(connection: Connection, namespace: string)
   const attributes = await connection.operatorService.listSearchAttributes({ namespace }).then(
     ({ customAttributes }) => Object.keys(customAttributes ?? {}),
     (error: unknown) => {
-      if (!isGrpcServiceError(error)) throw error;
+      if (!hasCode(error, GRPC.permissionDenied, GRPC.unimplemented)) throw error;
       return null;
     },
   );
@@ -38,7 +38,7 @@ async function retentionOf(connection: Connection, namespace: string): Promise<n
     const { config } = await connection.workflowService.describeNamespace({ namespace });
     return Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / SECONDS_PER_DAY;
   } catch (error) {
-    if (isGrpcServiceError(error) && error.code === GRPC_NOT_FOUND) return null;
+    if (hasCode(error, GRPC.notFound)) return null;
     throw error;
   }
 }
@@ -61,4 +61,8 @@ function attributeLines(before: readonly string[] | null, after: readonly string
     ...(made.length > 0 ? [`made: search attributes ${made.join(', ')}`] : []),
     ...(kept.length > 0 ? [`was there: search attributes ${kept.join(', ')}`] : []),
   ];
+}
+
+function hasCode(error: unknown, ...codes: number[]): boolean {
+  return isGrpcServiceError(error) && codes.includes(error.code);
 }
