@@ -73,6 +73,10 @@ const HEAD = `# Settings
 Settings are environment variables, read once, when a process starts. An empty value counts as not set. A wrong one
 stops the start: every wrong setting is named, with what was given and what is allowed. Secrets are shown nowhere.
 
+Every setting marked **secret** can be given as a file instead: \`HF_TOKEN_FILE=/run/secrets/hf-token\` is \`HF_TOKEN\`
+with what that file holds, without the space and new lines around it. Both together are refused, and so is a file that
+is empty or cannot be read. \`TEMPORAL_API_KEY_FILE\` works as well. Files are read once, when a process starts.
+
 Minutes and seconds take fractions (\`0.05\`). Money is US dollars. *Not used yet* marks a setting that is read and
 checked, and has no effect in this version.
 

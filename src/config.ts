@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { gatewaySettings } from './gateway-settings.ts';
+import { readSecretFiles } from './secret-files.ts';
 
 /**
  * Every setting, read once at start from the environment. Rooms receive values, never the environment.
@@ -314,6 +315,15 @@ const settings = {
 } as const;
 
 export const settingsSchema = z.object(settings);
+
+/** Read again while a process runs, by those who admit with them: not here. */
+const TOKENS = ['ADMIN_TOKEN', 'VIEWER_TOKEN'];
+
+/** Secrets that may be given as the name of a file instead, in `<NAME>_FILE`. */
+export const FILE_SECRETS: readonly string[] = Object.keys(settings).filter(
+  (name) => isSecret(name) && !TOKENS.includes(name),
+);
+
 export type Config = z.output<typeof settingsSchema>;
 
 /** All that is wrong with the settings, together; the message is written for whoever set them. */
@@ -326,20 +336,22 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads the settings from an environment; an empty value counts as not set. Throws a `ConfigError` that names every wrong one. */
+/** Reads the settings from an environment, and secrets from the files it names; an empty value counts as not set. Throws a `ConfigError` that names every wrong one. */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const secrets = readSecretFiles(environment, FILE_SECRETS);
   const given = Object.fromEntries(
     Object.keys(settings)
-      .map((name) => [name, environment[name]?.trim()] as const)
+      .map((name) => [name, secrets.values[name] ?? environment[name]?.trim()] as const)
       .filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = settingsSchema.safeParse(given);
-  const problems = parsed.success
+  const wrongByValue = parsed.success
     ? rulesAcross(parsed.data)
     : [
         ...parsed.error.issues.map((issue) => issueLine(issue, given)),
         ...rulesAcross(soundSettings(given, parsed.error)),
       ];
+  const problems = [...secrets.problems, ...wrongByValue];
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
   return parsed.data;
 }
@@ -396,9 +408,12 @@ function isGuardHasty(guardMinutes: number, healthSeconds: number): boolean {
 
 function issueLine(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
   const name = String(issue.path[0] ?? '');
-  const isSecret =
-    (settings[name as keyof typeof settings]?.meta() as { secret?: boolean } | undefined)?.secret === true;
-  return `${issue.path.join('.')}: ${issue.message} (given: ${isSecret ? '[redacted]' : JSON.stringify(given[name])})`;
+  return `${issue.path.join('.')}: ${issue.message} (given: ${isSecret(name) ? '[redacted]' : JSON.stringify(given[name])})`;
+}
+
+function isSecret(name: string): boolean {
+  const meta = settings[name as keyof typeof settings]?.meta() as { secret?: boolean } | undefined;
+  return meta?.secret === true;
 }
 
 /** Whether what is sent there can be read by nobody on the way; what is no URL is refused as that. */
@@ -428,9 +443,9 @@ export function codecOriginOf(
 /** The settings as they may be shown: secrets read `[redacted]`. */
 export function redactedConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(config).map(([name, value]) => {
-      const { secret } = (settings[name as keyof typeof settings].meta() ?? {}) as { secret?: boolean };
-      return [name, secret === true && value !== undefined ? '[redacted]' : value];
-    }),
+    Object.entries(config).map(([name, value]) => [
+      name,
+      isSecret(name) && value !== undefined ? '[redacted]' : value,
+    ]),
   );
 }

@@ -4,6 +4,7 @@ import { openArchive } from '../archive/archive.ts';
 import { connectSessions, type Sessions } from '../client.ts';
 import { type Config, namespaceOf, parseConfig } from '../config.ts';
 import { type Installation, openConfigured } from '../installation.ts';
+import { isSecretGiven } from '../secret-files.ts';
 import { startHttpServer } from '../server.ts';
 import { connectClient } from '../temporal/connection.ts';
 import { startEmbeddedTemporal } from '../temporal/embedded-server.ts';
@@ -67,7 +68,7 @@ export function settle({ environment, market }: Pick<Composition, 'environment' 
   home: string;
   namespace: string;
 } {
-  const isSimulated = market === 'simulated' || !environment.VASTAI_API_KEY?.trim();
+  const isSimulated = market === 'simulated' || !isSecretGiven(environment, 'VASTAI_API_KEY');
   // The port is not known yet; that it is on this machine is what the rules of the settings ask.
   const config = parseConfig(
     isSimulated ? { ...environment, VASTAI_API_URL: 'http://127.0.0.1' } : environment,

@@ -10,6 +10,15 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['leash up --profile flaky', 'a simulated market on which more goes wrong'],
     ['LEASH_HOME=.other LEASH_PORT=9090 leash up', 'a second installation beside the first'],
   ],
+  setup: [
+    ['leash setup secrets', 'before the first `docker compose up`'],
+    ['leash setup temporal', 'namespace and search attributes'],
+  ],
+  'setup secrets': [
+    ['leash setup secrets', 'where docker-compose.yml lies'],
+    ['leash setup secrets --directory /srv/leash', 'where it lies elsewhere'],
+  ],
+  'setup temporal': [['TEMPORAL_ADDRESS=temporal:7233 leash setup temporal', 'on that server']],
   dashboard: [['leash dashboard', 'its address, and how to sign in']],
   launch: [
     ['leash launch', 'the default model on the best offer, at most $2'],

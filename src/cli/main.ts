@@ -26,6 +26,7 @@ import { pyworkerCommand } from './pyworker.ts';
 import { reapCommand } from './reap.ts';
 import { scheduleCommand } from './schedule.ts';
 import { sessionsCommand } from './sessions.ts';
+import { setupCommand } from './setup.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 import { versionsCommand } from './versions.ts';
@@ -69,6 +70,7 @@ export async function leashProgram(args: readonly string[]): Promise<Command> {
         reapCommand(),
         versionsCommand(),
         encryptionCommand(),
+        setupCommand(),
         completionCommand(),
       ],
     ],

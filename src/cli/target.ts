@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isSecretGiven } from '../secret-files.ts';
 import { readServerNote } from './server-note.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -55,7 +56,7 @@ function reachable(host: string): string {
 function tokenFiles(environment: Environment): string[] {
   const real = join(homeOf(environment), 'admin-token');
   const simulated = join(homeOf(environment), 'simulated', 'admin-token');
-  return setting(environment, 'VASTAI_API_KEY') === undefined ? [simulated, real] : [real, simulated];
+  return isSecretGiven(environment, 'VASTAI_API_KEY') ? [real, simulated] : [simulated, real];
 }
 
 function homeOf(environment: Environment): string {

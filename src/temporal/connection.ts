@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+import { readSecretFiles } from '../secret-files.ts';
 import { dataConverterOf } from './data-converter.ts';
 import { PayloadKeys } from './payload-keys.ts';
 import { errorText, untilDeadline } from './waiting.ts';
@@ -101,7 +102,7 @@ interface ResolvedTarget {
 
 /** Keys and certificates of the environment go only to the server that the environment names. */
 function resolveTarget(target: TemporalTarget): ResolvedTarget {
-  const configured = loadClientConnectConfig();
+  const configured = loadClientConnectConfig({ overrideEnvVars: withKeyFile(process.env) });
   const configuredAddress = configured.connectionOptions.address;
   const address = target.address ?? configuredAddress ?? DEFAULT_ADDRESS;
   const isConfigured = target.address === undefined || target.address === configuredAddress;
@@ -110,6 +111,16 @@ function resolveTarget(target: TemporalTarget): ResolvedTarget {
     namespace: target.namespace ?? configured.namespace ?? DEFAULT_NAMESPACE,
     options: isConfigured ? configured.connectionOptions : {},
   };
+}
+
+/** The environment, with the key of TEMPORAL_API_KEY_FILE as Temporal's own client reads it. */
+function withKeyFile(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const { values, problems } = readSecretFiles(environment, ['TEMPORAL_API_KEY']);
+  if (problems.length > 0) throw new Error(`Cannot reach Temporal. ${problems.join(' ')}`);
+  const set = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return { ...Object.fromEntries(set), ...values };
 }
 
 async function connectWithin<C>(timeoutMs: number, address: string, connect: () => Promise<C>): Promise<C> {

@@ -8,7 +8,7 @@ const TASK_QUEUE_TYPE_WORKFLOW = 1;
 const GRPC = { notFound: 5, alreadyExists: 6, permissionDenied: 7, unimplemented: 12 } as const;
 
 /** How long Temporal keeps a closed session, and with it the timeline that its Web UI shows. */
-const RETENTION_DAYS = 30;
+export const RETENTION_DAYS = 30;
 const RETENTION_MS = RETENTION_DAYS * 86_400_000;
 
 export type SearchAttributeType = 'Keyword' | 'Double';

@@ -14,7 +14,12 @@ type Service = {
   readonly ports?: readonly string[];
   readonly restart?: string;
   readonly volumes?: readonly string[];
-  readonly healthcheck?: object;
+  readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean };
+  readonly secrets?: readonly string[];
+  readonly read_only?: boolean;
+  readonly security_opt?: readonly string[];
+  readonly cap_drop?: readonly string[];
+  readonly deploy?: { readonly resources: { readonly limits: { cpus: string; memory: string } } };
 };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -23,14 +28,17 @@ const COMPOSE = parse(TEXT, { merge: true }) as {
   services: Record<string, Service>;
   volumes: Record<string, unknown>;
   configs: Record<string, { content: string }>;
+  secrets: Record<string, { file: string }>;
 };
 const SERVICES = Object.entries(COMPOSE.services);
-const LEASH = SERVICES.filter(([name]) => name.startsWith('leash-'));
+const LEASH = SERVICES.filter(([, { image }]) => image.startsWith('leash:'));
+/** They end when they are done: nothing of them is there to be probed. */
+const ONCE = ['setup', 'temporal-schema'];
 const SECRET = /TOKEN|KEY|PASSWORD|PWD|SECRET|LOGIN/;
 
 describe('docker-compose.yml', () => {
   test.each(SERVICES)('%s: its image is pinned to a version', (_, { image }) => {
-    expect(image).toMatch(/^[a-z/-]+:\d+\.\d+[\w.-]*$/);
+    expect(image).toMatch(/^[a-z/-]+:v?\d+\.\d+[\w.-]*$/);
   });
 
   test.each(SERVICES)('%s: nothing of it is reached from other machines', (_, { ports = [] }) => {
@@ -41,21 +49,64 @@ describe('docker-compose.yml', () => {
     expect(restart).toMatch(/^(unless-stopped|on-failure:\d+)$/);
   });
 
-  test('no secret is written down, and none has a default', () => {
-    const secrets = SERVICES.flatMap(([, { environment = {} }]) =>
-      Object.entries(environment).filter(([name]) => SECRET.test(name) && !name.endsWith('_FILE')),
-    );
-    expect(secrets.length).toBeGreaterThan(3);
-    for (const [, value] of secrets) expect(value).toMatch(/^\$\{[A-Z_]+(:\?[^}]+|:-)\}$/);
+  test.each(SERVICES)('%s: cannot take the whole machine, nor gain rights', (_, service) => {
+    expect(service.deploy?.resources.limits).toEqual({
+      cpus: expect.stringMatching(/^[\d.]+$/),
+      memory: expect.stringMatching(/^\d+[mg]$/),
+    });
+    expect(service.security_opt).toEqual(['no-new-privileges:true']);
+    expect(service.cap_drop).toEqual(['ALL']);
+  });
+
+  test.each(SERVICES)('%s: is probed, or ends by itself', (name, { healthcheck, restart }) => {
+    if (ONCE.includes(name)) expect(restart).toMatch(/^on-failure/);
+    else expect(healthcheck?.test?.[0]).toBe('CMD');
+  });
+
+  test.each([...LEASH.map(([name]) => name), 'prometheus', 'grafana'])(
+    '%s: writes into its volumes only',
+    (name) => {
+      expect(COMPOSE.services[name]?.read_only).toBe(true);
+    },
+  );
+
+  test('every secret comes from a file that the service is handed', () => {
+    let count = 0;
+    for (const [service, { environment = {}, secrets = [] }] of SERVICES) {
+      for (const [name, value] of Object.entries(environment)) {
+        if (!SECRET.test(name)) continue;
+        count += 1;
+        expect(value, `${service}: ${name}`).toMatch(/^\/run\/secrets\//);
+        expect(secrets, `${service}: ${name}`).toContain(value.replace('/run/secrets/', ''));
+      }
+      for (const secret of secrets) expect(COMPOSE.secrets[secret]?.file).toBe(`./secrets/${secret}`);
+    }
+    expect(count).toBeGreaterThan(5);
   });
 
   test('only workers hold the key of the market', () => {
-    const holders = SERVICES.filter(([, { environment }]) => environment?.VASTAI_API_KEY !== undefined);
-    expect(holders.map(([name]) => name)).toEqual(['leash-worker']);
+    const holders = SERVICES.filter(([, { secrets }]) => secrets?.includes('vastai-api-key'));
+    expect(holders.map(([name]) => name)).toEqual(['worker']);
+  });
+
+  test('Prometheus finds the server and every worker, with a token from a file', () => {
+    const { scrape_configs: jobs } = parse(read('ops/prometheus/compose.yml')) as {
+      scrape_configs: { authorization: object; dns_sd_configs?: object[]; static_configs?: object[] }[];
+    };
+    const port = Number(COMPOSE.services.worker?.environment?.LEASH_WORKER_PORT);
+    expect(jobs.flatMap((job) => job.dns_sd_configs ?? [])).toMatchObject([
+      { names: ['worker'], type: 'A', port },
+    ]);
+    expect(jobs.flatMap((job) => job.static_configs ?? [])).toEqual([{ targets: ['server:8080'] }]);
+    for (const job of jobs)
+      expect(job.authorization).toEqual({ credentials_file: '/run/secrets/admin-token' });
+    expect(COMPOSE.services.prometheus?.secrets).toEqual(['admin-token']);
   });
 
   test.each(LEASH)('%s: is given settings that exist', (_, { environment = {} }) => {
-    const known = Object.keys(settingsSchema.shape);
+    const known = Object.entries(settingsSchema.shape).flatMap(([name, schema]) =>
+      (schema.meta() as { secret?: boolean } | undefined)?.secret === true ? [name, `${name}_FILE`] : [name],
+    );
     expect(Object.keys(environment).filter((name) => !known.includes(name))).toEqual([]);
   });
 
@@ -65,7 +116,7 @@ describe('docker-compose.yml', () => {
   });
 
   test('server and worker are one installation', () => {
-    const [[, server], [, worker]] = LEASH as [[string, Service], [string, Service]];
+    const { server, worker } = COMPOSE.services as { server: Service; worker: Service };
     const shared = [
       'LEASH_OWNER',
       'LEASH_SECRET_FILE',
@@ -131,7 +182,12 @@ describe('Dockerfile', () => {
     const leftOut = read('.dockerignore')
       .split('\n')
       .filter((line) => line.startsWith('src/'));
-    const reached = filesReachedFrom(['src/server.ts', 'src/worker.ts', 'src/workflows/index.ts']);
+    const reached = filesReachedFrom([
+      'src/server.ts',
+      'src/worker.ts',
+      'src/temporal-setup.ts',
+      'src/workflows/index.ts',
+    ]);
     expect(leftOut.length).toBeGreaterThan(0);
     expect(reached.length).toBeGreaterThan(50);
     expect(reached.filter((file) => leftOut.some((folder) => file.startsWith(`${folder}/`)))).toEqual([]);
