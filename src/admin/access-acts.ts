@@ -63,6 +63,10 @@ const ACTS: Readonly<Record<string, Described>> = {
   },
   'POST /api/admin/notifications/test': { what: 'test-notifications', about: () => ({}) },
   'DELETE /api/admin/machines/:id': { what: 'forget-machine', about: ofId },
+  'POST /api/admin/versions/promote': {
+    what: 'promote-version',
+    about: ({ body }) => ({ subject: body.build_id }),
+  },
 };
 
 function callName(method: string, route: string | undefined): string {

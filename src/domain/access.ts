@@ -12,6 +12,7 @@ export const ACCESS_VERBS = [
   'switch-provider',
   'test-notifications',
   'forget-machine',
+  'promote-version',
 ] as const;
 export type AccessVerb = (typeof ACCESS_VERBS)[number];
 
