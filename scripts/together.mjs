@@ -22,6 +22,8 @@ const { values } = parseArgs({
   },
 });
 const COUNT = Number(values.sessions);
+/** More than fit the table of GPUs, so that launches compete for the best offers and never run out of them. */
+const MACHINES = Math.max(300, COUNT * 15);
 /** Each waits for its turn to create, and to be seen gone. */
 const ALL_MS = 900_000 + COUNT * 12_000 * Number(values['rate-scale']);
 
@@ -36,6 +38,7 @@ const bench = await openBench({
     timeScale: Number(values['time-scale']),
     seed: Number(values.seed),
     profile: values.profile,
+    machines: MACHINES,
   },
   patienceMs: ALL_MS,
   lookMs: Math.max(300, COUNT * 20),

@@ -26,7 +26,7 @@ const SETTINGS = {
  *
  * @param {object} options
  * @param {Readonly<Record<string, string>>} options.environment settings over the short ones
- * @param {{ timeScale: number, seed: number, profile: string }} options.simulator
+ * @param {{ timeScale: number, seed: number, profile: string, machines?: number }} options.simulator
  * @param {number} options.patienceMs how long a session may take until it has ended
  * @param {number} [options.lookMs] between two looks at one session: of hundreds, each second would be a load of its own
  */

@@ -37,6 +37,11 @@ export class Market {
     await this.#control('POST', 'faults', { clear: true });
   }
 
+  /** What the account may still spend, dollars. */
+  async setCredit(usd: number): Promise<void> {
+    await this.#control('POST', 'credit', { usd });
+  }
+
   /** Multiplies the waits between calls from now on; 0: no limits. */
   async setRates(scale: number): Promise<void> {
     await this.#control('POST', 'rates', { scale });

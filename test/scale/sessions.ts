@@ -35,14 +35,15 @@ const ENDED_MS = 20 * 60_000;
 
 const stack = await ScaleStack.raise({ machines: Number(values.machines) });
 const fleet = new Fleet(stack);
+const measured: Measured[] = [];
 try {
-  const measured: Measured[] = [];
   for (const size of SIZES) measured.push(await measureAt(size, size === SIZES.at(-1)));
-  printTable(measured);
   await react();
   await killOneOfTwo();
   process.exitCode = (await endAll()) ? 0 : 1;
 } finally {
+  // Of a run that broke off too: an hour's figures are worth having.
+  printTable(measured);
   await stack.close();
 }
 

@@ -22,6 +22,9 @@ const TIME_SCALE = 60;
 const ACTIVITY_QUEUE = 2;
 const UNLIMITED_PER_SECOND = 10_000;
 
+/** A thousand GPUs for hours. */
+const CREDIT_USD = 100_000;
+
 /** The product's own settings, but for what keeps a thousand sessions open and the market's limits off. */
 const SETTINGS = {
   // They say at this level that they work.
@@ -87,6 +90,8 @@ export class ScaleStack {
     closing.defer(() => simulator.close());
     const [line] = await simulator.start();
     const { url } = JSON.parse(line ?? '{}') as { url: string };
+    const market = new Market(url, MARKET_KEY);
+    await market.setCredit(CREDIT_USD);
     const { owner } = openInstallation({ home, adminToken: ADMIN_TOKEN });
     const temporal = await startEmbeddedTemporal({
       home: join(home, 'temporal'),
@@ -101,7 +106,7 @@ export class ScaleStack {
       home,
       owner,
       simulator,
-      market: new Market(url, MARKET_KEY),
+      market,
       client,
       temporalPid: temporal.pid,
       temporalAddress: temporal.address,

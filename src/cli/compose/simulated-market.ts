@@ -16,7 +16,9 @@ export type SimulatedMarket = {
 const TIME_SCALE = 60;
 
 /** What a caller may want of it beyond its place. */
-export type SimulatorChoices = Partial<Pick<SimulatorOptions, 'timeScale' | 'profile' | 'seed' | 'backend'>>;
+export type SimulatorChoices = Partial<
+  Pick<SimulatorOptions, 'timeScale' | 'profile' | 'seed' | 'backend' | 'machines'>
+>;
 
 /**
  * The simulated market of this installation: its contracts and its key lie in the home, so that it is the
