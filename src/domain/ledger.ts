@@ -57,8 +57,8 @@ export type BookedAttempt = {
   readonly isAnswered: boolean;
   /** Called off before anybody took its create up: none was sent, nor ever will be. */
   readonly isCalledOff: boolean;
-  /** How many others wanted its machine while it held it; absent: none. */
-  readonly turnedAway?: number;
+  /** Attempts that wanted its machine while it held it, in their order; bounded; absent: none. */
+  readonly turnedAway?: readonly string[];
   /** Set when the attempt's instance is gone: what it cost. */
   readonly endedAtMs: number | null;
   readonly usd: number | null;
@@ -181,7 +181,7 @@ export function grant(
   if (before?.machineId === want.machineId) return { state, answer: { kind: 'granted' } };
   if (before?.isSpent === true) return { state, answer: { kind: 'machine-taken', by: want.key } };
   const holder = holderOf(state, want.machineId);
-  if (holder !== null) return turnAway(state, holder);
+  if (holder !== null) return turnAway(state, holder, `${want.key}:${want.attempt}`);
   const booked: BookedAttempt = {
     machineId: want.machineId,
     usdPerHour: want.usdPerHour,
@@ -195,12 +195,23 @@ export function grant(
   return { state: withAttempt(state, want.key, want.attempt, booked), answer: { kind: 'granted' } };
 }
 
-/** Each that is turned away is told a number of its own, by which they do not all ask for the same machine next. */
-function turnAway(state: LedgerState, { key, attempt, booked }: Holder): Step<GrantAnswer> {
-  const turnedAway = (booked.turnedAway ?? 0) + 1;
+/**
+ * Each that is turned away is told a number of its own, by which they do not all ask for the same machine next; who
+ * asks again is told the same.
+ */
+function turnAway(state: LedgerState, holder: Holder, who: string): Step<GrantAnswer> {
+  const { key, attempt, booked } = holder;
+  const before = booked.turnedAway ?? [];
+  const isKept = before.includes(who) || before.length >= TURNED_AWAY_KEPT;
+  const turnedAway = isKept ? before : [...before, who];
+  const place = turnedAway.indexOf(who) + 1 || turnedAway.length;
   return {
-    state: withAttempt(state, key, attempt, { ...booked, turnedAway }),
-    answer: { kind: 'machine-taken', by: key, crowd: { heldMachines: heldMachines(state), turnedAway } },
+    state: isKept ? state : withAttempt(state, key, attempt, { ...booked, turnedAway }),
+    answer: {
+      kind: 'machine-taken',
+      by: key,
+      crowd: { heldMachines: heldMachines(state), turnedAway: place },
+    },
   };
 }
 
@@ -256,8 +267,9 @@ export function noteAnswered(
   const booked = state.reservations[note.key]?.attempts[note.attempt];
   if (booked === undefined) return state;
   const usdPerHour = note.usdPerHour ?? booked.usdPerHour;
+  const { turnedAway: _welcomeAgain, ...kept } = booked;
   return withAttempt(state, note.key, note.attempt, {
-    ...booked,
+    ...kept,
     isSpent: true,
     isAnswered: true,
     usdPerHour,
@@ -431,6 +443,8 @@ function holderOf(state: LedgerState, machineId: number): Holder | null {
   return null;
 }
 
+/** Of one machine; those beyond go on from the same place. */
+const TURNED_AWAY_KEPT = 200;
 /** More are no help: whoever is told passes over these at most. */
 const HELD_TOLD_MAX = 300;
 
