@@ -51,7 +51,9 @@ type Endpoint = keyof typeof THRESHOLD_MS;
 const CALLS_PER_WINDOW: { readonly [endpoint in Endpoint]?: number } = { search: 10 };
 
 /** Calls leave evenly and arrive a little unevenly: without this, a threshold kept exactly is sometimes broken. */
-const MARGIN = 1.03;
+const MARGIN = 0.03;
+/** What makes them uneven does not grow with the wait: a busy process, a connection that must be made anew. */
+const MARGIN_MS_MIN = 50;
 const HOLD_MS_MIN = 50;
 const HOLD_MS_MAX = 60_000;
 
@@ -121,6 +123,7 @@ function createQueue(options: {
   random: () => number;
 }): Queue {
   const { calls, windowMs, queueMax, random } = options;
+  const spacedMs = windowMs === 0 ? 0 : windowMs + Math.max(windowMs * MARGIN, MARGIN_MS_MIN);
   /** When the newest calls were admitted, oldest first; never more than a window holds. */
   const admitted: number[] = [];
   const waiting: (() => void)[] = [];
@@ -141,7 +144,7 @@ function createQueue(options: {
       admitted.push(performance.now());
       if (admitted.length > calls) admitted.shift();
       const [oldest] = admitted;
-      if (oldest !== undefined && admitted.length === calls) nextAt = oldest + windowMs * MARGIN;
+      if (oldest !== undefined && admitted.length === calls) nextAt = oldest + spacedMs;
       waiting.shift()?.();
     }
   };
