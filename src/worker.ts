@@ -8,12 +8,15 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { recallSpending } from './activities/audit.ts';
+import type { Deps } from './activities/deps.ts';
 import { DestroyBoard } from './activities/destroy-board.ts';
 import { createActivities } from './activities/index.ts';
 import { InstanceBoard } from './activities/instance-board.ts';
 import { LedgerCaller } from './activities/ledger-caller.ts';
 import { observeWorker, type WorkerMetrics } from './activities/observing.ts';
 import { OfferBoard } from './activities/offer-board.ts';
+import { PastBooks } from './activities/past-books.ts';
 import { SampleLog } from './activities/sample-log.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
@@ -116,13 +119,15 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const stopPulse = new AbortController();
   closing.defer(() => stopPulse.abort());
-  const activities = createActivities({
+  const past = new PastBooks();
+  const activityDeps: Deps = {
     vast,
     marketUrl: config.VASTAI_API_URL,
     instances: new InstanceBoard(vast),
     destroys: new DestroyBoard(vast),
     offers: new OfferBoard(vast),
     ledger,
+    past,
     temporal: client,
     archive,
     samples,
@@ -137,7 +142,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     scoreWeights: config.LEASH_SCORE_WEIGHTS,
     temporalHeardAtMs: takePulse(client, stopPulse.signal),
     noteLook: (result) => metrics.noteLook(result),
-  });
+  };
+  const activities = createActivities(activityDeps);
   const workers = await createWorkers({
     config,
     native: native.connection,
@@ -154,6 +160,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const failed = Promise.race(runs).then(() => new Promise<never>(() => undefined));
   failed.catch(() => undefined);
   await Promise.race([openLedger(open), failed]);
+  const stopRecall = new AbortController();
+  closing.defer(() => stopRecall.abort());
+  const tailMs = config.LEASH_BILLING_TAIL_SECONDS * 1_000;
+  void recallPast(activityDeps, { past, tailMs, logger, stop: stopRecall.signal });
   await ensureSchedules(client, config, installation);
   logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
   const running = closing.move();
@@ -279,6 +289,26 @@ async function readBinding(vast: VastClient, config: Config, installation: Insta
           `Cannot start: the market at ${config.VASTAI_API_URL} does not answer. ${error.message}`,
         );
       await pause(1_000);
+    }
+  }
+}
+
+const RECALL_AGAIN_MS = 2_000;
+
+/** Until the charges can be read: sessions that run go on meanwhile, and new money is not promised. */
+async function recallPast(
+  deps: Deps,
+  { past, tailMs, logger, stop }: { past: PastBooks; tailMs: number; logger: Logger; stop: AbortSignal },
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      past.noteRead(await recallSpending(deps, { nowMs: Date.now(), tailMs }));
+      return;
+    } catch (error) {
+      if (stop.aborted) return;
+      const why = error instanceof Error ? error.message : String(error);
+      logger.warn({ why }, 'the charges before this start could not be read; new money waits for them');
+      await pause(RECALL_AGAIN_MS, undefined, { signal: stop, ref: false }).catch(() => undefined);
     }
   }
 }

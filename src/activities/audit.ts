@@ -70,10 +70,7 @@ export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFi
   const last = await lastAudit(deps);
   const books = await readLedger(deps, nowMs);
   const archived = await archiveMissed(deps, { nowMs, openKeys: books.openKeys });
-  const unfinished = await deps.archive.unfinished({ endedAfterMs: nowMs - LOOK_BACK_MS_MAX });
-  const fromMs = chargesFrom(books, unfinished, nowMs);
-  const rows = await deps.vast.listCharges({ fromMs, toMs: nowMs + DAY_MS });
-  const charges = chargesOfOwner(rows, deps.installation.owner, labelsByInstance(unfinished));
+  const { unfinished, fromMs, charges } = await readCharged(deps, books, nowMs);
   let madeFinal = 0;
   for (const receipt of unfinished) {
     const final = finalReceipt(receipt, charges, { nowMs, tailMs, endsBefore: last.rowEnds });
@@ -93,6 +90,32 @@ export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFi
     goneIds: last.goneIds,
     verdicts: await judgeRows(deps, order, { charges, sessions, fromMs, last }),
   };
+}
+
+/**
+ * The part of an audit that money waits for when a worker starts: Temporal may have been put back to an earlier moment,
+ * and its ledger have forgotten what was spent since. What was charged for so far, by contract.
+ */
+export async function recallSpending(
+  deps: Deps,
+  { nowMs, tailMs }: Pick<AuditOrder, 'nowMs' | 'tailMs'>,
+): Promise<readonly ContractCharges[]> {
+  const books = await readLedger(deps, nowMs);
+  const { fromMs, charges } = await readCharged(deps, books, nowMs);
+  const unsettled = charges.filter(({ key }) => books.settled[key] === undefined);
+  const sessions = await describeSessions(deps, {
+    sessions: [...new Set(unsettled.map(({ session }) => session))],
+  });
+  await correctLedger(deps, { charges, books, sessions, fromMs, nowMs, tailMs });
+  return charges;
+}
+
+async function readCharged(deps: Deps, books: LedgerBooks, nowMs: number) {
+  const unfinished = await deps.archive.unfinished({ endedAfterMs: nowMs - LOOK_BACK_MS_MAX });
+  const fromMs = chargesFrom(books, unfinished, nowMs);
+  const rows = await deps.vast.listCharges({ fromMs, toMs: nowMs + DAY_MS });
+  const charges = chargesOfOwner(rows, deps.installation.owner, labelsByInstance(unfinished));
+  return { unfinished, fromMs, charges };
 }
 
 /** By what Temporal lists, since a run that somebody triggered is not given the result before it. */
@@ -215,6 +238,11 @@ async function correctLedger(
     settledSinceMs: Math.max(books.settledSinceMs, fromMs),
     openKeys: new Set([...books.openKeys, ...stillOpen, ...halfRead]),
     finalKeys: new Set(finalKeys),
+    receipts: receipts.map(({ session, run, usd, endedAtMs }) => ({
+      key: reservationKey({ owner, session, run }),
+      usd,
+      endedAtMs,
+    })),
     nowMs,
     tailMs,
   });

@@ -131,9 +131,21 @@ async function grant(rental: Rental, attempt: Attempt): Promise<Failure | null> 
     offerId: choice.offerId,
     usdPerHour: choice.usdPerHour,
     reservation: { key: rental.key, session: rental.input.session, capUsd: rental.request.budgetUsd },
+    label: attempt.label,
   });
-  if (answer.kind === 'granted') return null;
-  return failureOf('machine-taken', answer.kind === 'closed' ? 'the reservation is closed' : null);
+  switch (answer.kind) {
+    case 'granted':
+      return null;
+    case 'machine-taken':
+      return failureOf('machine-taken');
+    case 'closed':
+      return failureOf('machine-taken', 'the reservation is closed');
+    case 'made-before':
+      rental.recall(attempt, answer);
+      return failureOf('made-before');
+    case 'ended-before':
+      return failureOf('ended-before');
+  }
 }
 
 /** The one create of this label, and what can be known of it. */

@@ -138,7 +138,8 @@ export class Stack {
     run: Run,
   ): Promise<Stack> {
     const { home, seed, profile } = run;
-    mkdirSync(home, { recursive: true });
+    // A volume in docker-compose.yml: it is there before anything starts.
+    mkdirSync(join(home, 'authority'), { recursive: true });
     const simulator = simulatorOf(options.backend, run);
     const [line] = await simulator.start();
     const { url } = JSON.parse(line ?? '{}') as { url: string };

@@ -46,6 +46,8 @@ export function environmentHere({ environment }: ComposedTemporal, places: Place
   const here: Record<string, string> = {
     ...environment,
     DB_PORT: String(places.databasePort),
+    // The configuration of 1.29.1 reads another name for the second database's.
+    VISIBILITY_DB_PORT: String(places.databasePort),
     POSTGRES_SEEDS: '127.0.0.1',
     POSTGRES_PWD: places.password,
     BIND_ON_IP: '127.0.0.1',

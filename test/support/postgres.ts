@@ -66,6 +66,7 @@ export async function startPostgres(bin: string, { durable }: PostgresOptions = 
       stdio: ['ignore', log, log],
     });
     if (typeof log === 'number') closeSync(log);
+    endWithUs(child);
     await eventually('PostgreSQL answers', () => answers(url), START_MS);
   };
   const end = async (send: (server: ChildProcess) => void) => {
@@ -88,6 +89,12 @@ export async function startPostgres(bin: string, { durable }: PostgresOptions = 
     throw error;
   }
   return { url, port, start, stop, kill: () => end(killAll), [Symbol.asyncDispose]: dispose };
+}
+
+function endWithUs(server: ChildProcess): void {
+  const end = () => server.kill('SIGQUIT');
+  process.once('exit', end);
+  server.once('exit', () => process.off('exit', end));
 }
 
 async function initialise(

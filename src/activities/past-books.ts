@@ -1,0 +1,100 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { InstanceFacts } from '../domain/attempt.ts';
+import type { ContractCharges } from '../domain/auditing.ts';
+import { type Label, parseLabel } from '../domain/label.ts';
+import { addUsd } from '../domain/meter.ts';
+import { labelOfOwner } from '../domain/reaping.ts';
+import type { Usd } from '../domain/session.ts';
+import type { Deps } from './deps.ts';
+import { factsOf, hasLabel } from './instance-facts.ts';
+
+/**
+ * What was charged for before this worker started: the memory of a Temporal that was put back to an earlier moment.
+ *
+ * 1. No money is promised before the ledger was held against it.
+ * 2. No attempt is made whose number it shows as used: its label was sent, and what it cost was spent.
+ */
+export class PastBooks {
+  readonly #charges = Promise.withResolvers<readonly ContractCharges[]>();
+
+  /** Read, and the ledger brought up to it. */
+  noteRead(charges: readonly ContractCharges[]): void {
+    this.#charges.resolve(charges);
+  }
+
+  /** Waits a while for them; what it throws is repeated by the retry policy of whoever asks. */
+  async charges(): Promise<readonly ContractCharges[]> {
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    const tooLate = Promise.withResolvers<never>();
+    patience.addEventListener('abort', () => tooLate.reject(NOT_READ));
+    return Promise.race([this.#charges.promise, tooLate.promise]);
+  }
+}
+
+/** Shorter than the time of those who ask. */
+const PATIENCE_MS = 15_000;
+const NOT_READ = ApplicationFailure.create({
+  type: 'charges-not-read',
+  message:
+    "The provider's charges, which tell what was spent before this worker started, could not be read yet.",
+});
+/** A list that others asked for lately will do: what was forgotten is older. */
+const LIST_AGE_MS = 20_000;
+
+/** An attempt that was made although its session does not know it: what is left of it, and what it cost. */
+export type MadeBefore = {
+  readonly kind: 'made-before';
+  readonly alive: readonly InstanceFacts[];
+  readonly charged: { readonly instanceIds: readonly number[]; readonly usd: Usd };
+};
+
+export type Forgotten = MadeBefore | { readonly kind: 'ended-before' };
+
+export type AttemptInQuestion = {
+  /** Of its session: `owner:session:run`. */
+  readonly key: string;
+  readonly attempt: number;
+  readonly label: string;
+};
+
+/**
+ * What a session does not know of an attempt it is about to make; null when it is the first to make it.
+ *
+ * An instance under this very label is no surprise: whoever sends its create finds and adopts it.
+ */
+export async function findForgotten(deps: Deps, asked: AttemptInQuestion): Promise<Forgotten | null> {
+  if (await hasEndedBefore(deps, asked.key)) return { kind: 'ended-before' };
+  const charges = await deps.past.charges();
+  const { instances, askedAtMs } = await deps.instances.look(Date.now() - LIST_AGE_MS);
+  const wanted = parseLabel(asked.label);
+  const isIt = (label: Label | null | undefined) => isSameAttempt(label, wanted);
+  const alive = instances.filter((one) => isIt(labelOfOwner(one, deps.installation.owner)?.parsed));
+  if (alive.some((instance) => hasLabel(instance, asked.label))) return null;
+  const charged = charges.filter(({ label }) => isIt(parseLabel(label)));
+  if (alive.length === 0 && charged.length === 0) return null;
+  return {
+    kind: 'made-before',
+    alive: alive.map((instance) => factsOf(instance, askedAtMs)),
+    charged: {
+      instanceIds: charged.flatMap(({ instanceId }) => (instanceId === null ? [] : [instanceId])),
+      usd: addUsd(charged.map(({ usd }) => usd)),
+    },
+  };
+}
+
+/** By its receipt, which only its end writes. An archive that cannot be read knows of no end. */
+export async function hasEndedBefore(deps: Deps, key: string): Promise<boolean> {
+  const run = key.split(':')[2] ?? '';
+  try {
+    return (await deps.archive.knownRuns([run])).has(run);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ArchiveError') return false;
+    throw error;
+  }
+}
+
+function isSameAttempt(label: Label | null | undefined, wanted: Label | null): boolean {
+  if (!label || !wanted) return false;
+  const { owner, session, run, attempt } = wanted;
+  return label.owner === owner && label.session === session && label.run === run && label.attempt === attempt;
+}
