@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { InstanceFacts } from '../domain/attempt.ts';
 import type { ContractCharges } from '../domain/auditing.ts';
+import type { Instance } from '../domain/instance.ts';
 import { type Label, parseLabel } from '../domain/label.ts';
 import { addUsd } from '../domain/meter.ts';
 import { labelOfOwner } from '../domain/reaping.ts';
@@ -44,8 +45,15 @@ const LIST_AGE_MS = 20_000;
 /** An attempt that was made although its session does not know it: what is left of it, and what it cost. */
 export type MadeBefore = {
   readonly kind: 'made-before';
+  /** The label it was made under: its expiry is another than that of now. */
+  readonly label: string;
   readonly alive: readonly InstanceFacts[];
-  readonly charged: { readonly instanceIds: readonly number[]; readonly usd: Usd };
+  /** Null where no row of it was there yet when this worker started. */
+  readonly charged: {
+    readonly instanceIds: readonly number[];
+    readonly fromMs: number;
+    readonly usd: Usd;
+  } | null;
 };
 
 export type Forgotten = MadeBefore | { readonly kind: 'ended-before' };
@@ -68,25 +76,37 @@ export async function findForgotten(deps: Deps, asked: AttemptInQuestion): Promi
   const { instances, askedAtMs } = await deps.instances.look(Date.now() - LIST_AGE_MS);
   const wanted = parseLabel(asked.label);
   const isIt = (label: Label | null | undefined) => isSameAttempt(label, wanted);
-  const alive = instances.filter((one) => isIt(labelOfOwner(one, deps.installation.owner)?.parsed));
+  const labelOf = (instance: Instance) => labelOfOwner(instance, deps.installation.owner);
+  const alive = instances.filter((instance) => isIt(labelOf(instance)?.parsed));
   if (alive.some((instance) => hasLabel(instance, asked.label))) return null;
   const charged = charges.filter(({ label }) => isIt(parseLabel(label)));
-  if (alive.length === 0 && charged.length === 0) return null;
+  const [label] = [...alive.map((instance) => labelOf(instance)?.text), ...charged.map((row) => row.label)];
+  if (label === undefined) return null;
   return {
     kind: 'made-before',
+    label,
     alive: alive.map((instance) => factsOf(instance, askedAtMs)),
-    charged: {
-      instanceIds: charged.flatMap(({ instanceId }) => (instanceId === null ? [] : [instanceId])),
-      usd: addUsd(charged.map(({ usd }) => usd)),
-    },
+    charged: charged.length === 0 ? null : chargedFor(charged),
   };
 }
 
-/** By its receipt, which only its end writes. An archive that cannot be read knows of no end. */
+function chargedFor(rows: readonly ContractCharges[]): MadeBefore['charged'] {
+  return {
+    instanceIds: rows.flatMap(({ instanceId }) => (instanceId === null ? [] : [instanceId])),
+    fromMs: Math.min(...rows.map(({ fromMs }) => fromMs)),
+    usd: addUsd(rows.map(({ usd }) => usd)),
+  };
+}
+
+/**
+ * By its receipt, which only its end writes. One that was refused ended too, but never began: it may be taken on yet.
+ * An archive that cannot be read knows of no end.
+ */
 export async function hasEndedBefore(deps: Deps, key: string): Promise<boolean> {
-  const run = key.split(':')[2] ?? '';
+  const [, session = '', run = ''] = key.split(':');
   try {
-    return (await deps.archive.knownRuns([run])).has(run);
+    const receipt = await deps.archive.findReceipt({ session, run });
+    return receipt !== null && receipt.attempts.length > 0;
   } catch (error) {
     if (error instanceof Error && error.name === 'ArchiveError') return false;
     throw error;

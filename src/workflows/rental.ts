@@ -229,14 +229,16 @@ export class Rental {
   /** It was made in a life of the session that Temporal has forgotten: what is left is ours to give back, what it cost is spent. */
   recall(attempt: Attempt, made: MadeBefore): void {
     const nowMs = Date.now();
+    attempt.label = made.label;
     attempt.createSentAtMs = nowMs;
+    attempt.wasSeen = true;
     for (const facts of made.alive) this.learn(attempt, facts);
-    if (made.alive.length > 0) return;
-    const { instanceIds, usd } = made.charged;
+    if (made.alive.length > 0 || made.charged === null) return;
+    const { instanceIds, fromMs, usd } = made.charged;
     attempt.instanceIds.push(...instanceIds);
     // Its traffic is told with its storage: the meter counts traffic by the byte, and the bytes are not known.
     const earlier = { gpuUsd: usd.gpu, storageUsd: usd.total - usd.gpu, untilMs: nowMs };
-    attempt.meter = { ...attempt.meter, earlier, goneAtMs: nowMs };
+    attempt.meter = { ...attempt.meter, createdAtMs: fromMs, earlier };
   }
 
   fail(attempt: Attempt, failure: Failure): void {
