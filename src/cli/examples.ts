@@ -83,6 +83,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   'keys list': [['leash keys list --all', 'revoked ones too']],
   'keys revoke': [['leash keys revoke app', 'by its name or id']],
+  adopt: [
+    ['leash adopt', 'name what is rented, ask, and go on with a new Temporal'],
+    ['leash adopt --yes --with-instances', 'the reaper ends what the old one had rented'],
+  ],
   reap: [
     ['leash reap --dry-run', 'what belongs to no session'],
     ['leash reap', 'end it now'],

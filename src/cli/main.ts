@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { adoptCommand } from './adopt.ts';
 import { addGlobalOptions, printJson } from './call-options.ts';
 import { colours, errorColours } from './colours.ts';
 import { completionCommand } from './completion.ts';
@@ -63,6 +64,7 @@ export async function leashProgram(args: readonly string[]): Promise<Command> {
         providersCommand(),
         notificationsCommand(),
         reapCommand(),
+        adoptCommand(),
         completionCommand(),
       ],
     ],

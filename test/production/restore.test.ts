@@ -1,15 +1,12 @@
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { BudgetAnswer } from '../../src/admin/answers.ts';
 import { parseLabel } from '../../src/domain/label.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
-import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/temporal/embedded-server.ts';
 import { AUDIT_SCHEDULE_ID } from '../../src/workflows/ids.ts';
 import type { ReapReport } from '../../src/workflows/reap-orphans.ts';
 import { eventually } from '../support/eventually.ts';
 import { aLaunch, type Stack, startStack } from '../support/stack.ts';
+import { aServerOfItsOwn } from './own-temporal.ts';
 
 const REAP_MINUTES = 0.2;
 const KEEP_ALIVE_MINUTES = 0.15;
@@ -26,7 +23,9 @@ const settings = {
   LEASH_SLICE_MINUTES: '0.1',
 };
 
-test('after a restore what is in use stays, what was forgotten is found, and nothing is spent twice', async () => {
+test('after a restore what is in use stays, what was forgotten is found, and nothing is spent twice', {
+  timeout: 240_000,
+}, async () => {
   await using temporal = await aServerOfItsOwn();
   await using stack = await startStack({ settings, temporalAddress: temporal.address });
   const { api, books } = stack;
@@ -111,42 +110,6 @@ test('after a restore what is in use stays, what was forgotten is found, and not
   const [overMetered] = ended.instances;
   expect(after.spent_usd).toBeLessThanOrEqual(charged * 1.02 + (overMetered?.usd.total ?? 0));
 });
-
-type OwnServer = AsyncDisposable & {
-  readonly address: string;
-  /** Its database as it is now, taken while it is stopped; it runs on after. */
-  backUp(): Promise<void>;
-  /** The database of the backup again, on the same address. */
-  restore(): Promise<void>;
-};
-
-async function aServerOfItsOwn(): Promise<OwnServer> {
-  const home = mkdtempSync(join(tmpdir(), 'leash-restore-'));
-  const kept = mkdtempSync(join(tmpdir(), 'leash-backup-'));
-  const start = (port: number): Promise<EmbeddedTemporal> =>
-    startEmbeddedTemporal({ home, port, uiPort: null, namespace: 'leash-test' });
-  let server = await start(0);
-  const port = Number(server.address.split(':')[1]);
-  const filesIn = (folder: string) => readdirSync(folder).filter((name) => name.startsWith('temporal.db'));
-  return {
-    address: server.address,
-    backUp: async () => {
-      await server.stop();
-      for (const name of filesIn(home)) copyFileSync(join(home, name), join(kept, name));
-      server = await start(port);
-    },
-    restore: async () => {
-      await server.stop();
-      for (const name of filesIn(home)) rmSync(join(home, name));
-      for (const name of filesIn(kept)) copyFileSync(join(kept, name), join(home, name));
-      server = await start(port);
-    },
-    [Symbol.asyncDispose]: async () => {
-      await server.stop();
-      for (const folder of [home, kept]) rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
 
 /** One short completion after the other, as its users go on asking. */
 function keepUsing({ api }: Stack): { stop(): Promise<void> } {
