@@ -374,6 +374,7 @@ if (import.meta.main) {
     await main();
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    // At once: a call to Temporal that is between two tries would find its connection closed, and throw from nowhere.
+    process.exit(1);
   }
 }

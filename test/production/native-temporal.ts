@@ -100,7 +100,7 @@ function nativeTemporal({
     kill: async (what) => {
       if (what === 'postgres') {
         await postgres.kill();
-        await postgres.start();
+        await again(() => postgres.start());
         await server.awaitServing();
       } else {
         await server.kill();

@@ -61,13 +61,18 @@ export async function startPostgres(bin: string, { durable }: PostgresOptions = 
   const start = async () => {
     const flags = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', data];
     const log = durable === undefined ? 'ignore' : openSync(durable.logFile, 'a');
-    child = spawn(join(bin, 'postgres'), durable === undefined ? [...flags, '-F'] : flags, {
+    const started = spawn(join(bin, 'postgres'), durable === undefined ? [...flags, '-F'] : flags, {
       ...who,
       stdio: ['ignore', log, log],
     });
     if (typeof log === 'number') closeSync(log);
-    endWithUs(child);
-    await eventually('PostgreSQL answers', () => answers(url), START_MS);
+    child = started;
+    endWithUs(started);
+    const isUp = () => {
+      if (started.exitCode !== null) throw new Error(`PostgreSQL ended at once (${started.exitCode}).`);
+      return answers(url);
+    };
+    await eventually('PostgreSQL answers', isUp, START_MS);
   };
   const end = async (send: (server: ChildProcess) => void) => {
     const running = child;
@@ -88,7 +93,13 @@ export async function startPostgres(bin: string, { durable }: PostgresOptions = 
     await dispose();
     throw error;
   }
-  return { url, port, start, stop, kill: () => end(killAll), [Symbol.asyncDispose]: dispose };
+  const kill = async () => {
+    const children: number[] = [];
+    await end((server) => children.push(...killAll(server)));
+    // Its memory is theirs too: with one of them left no successor starts.
+    await eventually('all of PostgreSQL is gone', () => !children.some(isAlive));
+  };
+  return { url, port, start, stop, kill, [Symbol.asyncDispose]: dispose };
 }
 
 function endWithUs(server: ChildProcess): void {
@@ -113,18 +124,34 @@ async function initialise(
   );
 }
 
-/** Its children too: one that lives on would keep its successor from starting. */
-function killAll(server: ChildProcess): void {
+/** With its children, which are told: it is held first, so that it makes no more of them. */
+function killAll(server: ChildProcess): number[] {
   const { pid } = server;
-  if (pid === undefined) return;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  if (pid === undefined) return [];
+  server.kill('SIGSTOP');
+  const listed = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const children = listed
+    .trim()
+    .split(' ')
+    .map(Number)
+    .filter((child) => child > 0);
   server.kill('SIGKILL');
-  for (const child of children.filter((one) => one > 0)) {
+  for (const child of children) {
     try {
       process.kill(child, 'SIGKILL');
     } catch {
       // It saw its server die first.
     }
+  }
+  return children;
+}
+
+/** One that nobody has taken note of yet has ended all the same. */
+function isAlive(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('Z') === false;
+  } catch {
+    return false;
   }
 }
 
