@@ -55,6 +55,8 @@ export class Stack {
   /** Each a process; one on a development server, two on what a deployment runs. */
   readonly workers: readonly Program[];
   readonly server: Program;
+  /** Where its HTTP server listens. */
+  readonly url: string;
   readonly api: AdminApi;
   readonly client: Client;
   /** The total limit as each worker start set it. */
@@ -130,12 +132,14 @@ export class Stack {
       saysItWorks: /listening[^\n]*/,
       logFile: join(home, 'server.log'),
     });
-    this.api = new AdminApi(`http://127.0.0.1:${port}`, ADMIN_MARKER);
+    this.url = `http://127.0.0.1:${port}`;
+    this.api = new AdminApi(this.url, ADMIN_MARKER);
   }
 
   static async raise(
     options: Pick<CampaignOptions, 'product' | 'together' | 'backend' | 'temporal'>,
     run: Run,
+    given: TemporalOfStack | null = null,
   ): Promise<Stack> {
     const { home, seed, profile } = run;
     // A volume in docker-compose.yml: it is there before anything starts.
@@ -146,7 +150,8 @@ export class Stack {
     const market = new Market(url, MARKET_KEY);
     const { owner } = openInstallation({ home, adminToken: ADMIN_MARKER });
     const isNative = options.temporal === 'postgres';
-    const temporal = await (isNative ? startNativeTemporal(home) : startDevelopmentTemporal(home));
+    const start = isNative ? startNativeTemporal : startDevelopmentTemporal;
+    const temporal = given ?? (await start(home));
     const { client, close } = await connectClient(temporal);
     const stack = new Stack({
       seed,
