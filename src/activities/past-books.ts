@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { InstanceFacts } from '../domain/attempt.ts';
 import type { ContractCharges } from '../domain/auditing.ts';
@@ -24,21 +25,25 @@ export class PastBooks {
   }
 
   /** Waits a while for them; what it throws is repeated by the retry policy of whoever asks. */
-  async charges(): Promise<readonly ContractCharges[]> {
-    const patience = AbortSignal.timeout(PATIENCE_MS);
-    const tooLate = Promise.withResolvers<never>();
-    patience.addEventListener('abort', () => tooLate.reject(NOT_READ));
-    return Promise.race([this.#charges.promise, tooLate.promise]);
+  charges(): Promise<readonly ContractCharges[]> {
+    const tooLate = pause(PATIENCE_MS, undefined, { ref: false }).then(() => {
+      throw notRead();
+    });
+    return Promise.race([this.#charges.promise, tooLate]);
   }
 }
 
 /** Shorter than the time of those who ask. */
 const PATIENCE_MS = 15_000;
-const NOT_READ = ApplicationFailure.create({
-  type: 'charges-not-read',
-  message:
-    "The provider's charges, which tell what was spent before this worker started, could not be read yet.",
-});
+
+function notRead(): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'charges-not-read',
+    message:
+      "The provider's charges, which tell what was spent before this worker started, could not be read yet.",
+  });
+}
+
 /** A list that others asked for lately will do: what was forgotten is older. */
 const LIST_AGE_MS = 20_000;
 

@@ -111,6 +111,28 @@ test('after a restore what is in use stays, what was forgotten is found, and not
   expect(after.spent_usd).toBeLessThanOrEqual(charged * 1.02 + (overMetered?.usd.total ?? 0));
 });
 
+test('a worker that cannot read what was charged promises no new money, and goes on with what runs', async () => {
+  await using stack = await startStack({ settings });
+  const { api, market } = stack;
+  await api.launched(aLaunch({ session: 'runs' }));
+  await api.ready('runs');
+  await stack.stopWorker();
+  await stack.faults({ call: 'charges', fault: 'server-error', times: 0 });
+  const stoppedAt = new Date().toISOString();
+  await stack.startWorker();
+  expect((await api.launch(aLaunch({ session: 'waits' }))).body).toMatchObject({ accepted: null });
+  await api.until('runs', 'is looked at', ({ health }) => (health.last_ok_at ?? '') > stoppedAt);
+  expect(await api.status('waits')).toMatchObject({ accepted: null, attempts: [] });
+  await fetch(`${market.url}/_sim/faults`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ clear: true }),
+    signal: AbortSignal.timeout(5_000),
+  });
+  await api.ready('waits');
+  for (const session of ['waits', 'runs']) await api.destroyed(session);
+});
+
 /** One short completion after the other, as its users go on asking. */
 function keepUsing({ api }: Stack): { stop(): Promise<void> } {
   let isOver = false;
