@@ -187,12 +187,15 @@ export class Mischief {
     }
   }
 
-  /** As somebody does in the provider's console; the reaper puts it back. */
+  /** As somebody does in the provider's console, which shows what is listed; the reaper puts it back. */
   async #rename(): Promise<void> {
     const { market, owner } = this.#stack;
     const ours = (await market.contracts()).filter(
-      ({ label, destroy_requested_at, state }) =>
-        label?.startsWith(`leash.${owner}.`) && destroy_requested_at === null && state === 'running',
+      ({ label, destroy_requested_at, listed_at, state }) =>
+        label?.startsWith(`leash.${owner}.`) &&
+        listed_at !== null &&
+        destroy_requested_at === null &&
+        state === 'running',
     );
     const chosen = ours.at(-1);
     if (chosen?.label == null) return;
