@@ -27,3 +27,9 @@ export function cacheDirectory(environment?: Environment): string;
 export function findOnPath(name: string, environment?: Environment): string | null;
 
 export function isProgram(path: string): boolean;
+
+/** The server of a deployment, which set-up builds. */
+export const TEMPORAL_SERVER_VERSION: string;
+
+/** Where set-up puts it: `bin`, with its schema tool, `config` and `schema` beside it. */
+export function cachedTemporalServer(environment?: Environment): string;

@@ -81,6 +81,18 @@ export function cachedTimeSkippingServer(environment = process.env) {
   return join(cacheDirectory(environment), 'bin', programName('temporal-test-server'));
 }
 
+/** The server of a deployment, newest of those that build by module name beside the development server's. */
+export const TEMPORAL_SERVER_VERSION = '1.29.1';
+
+/**
+ * Where set-up puts the server of a deployment: `bin`, with its schema tool, `config` and `schema` beside it.
+ *
+ * @param {Environment} [environment]
+ */
+export function cachedTemporalServer(environment = process.env) {
+  return join(cacheDirectory(environment), `temporal-server-${TEMPORAL_SERVER_VERSION}`);
+}
+
 /**
  * What is kept between checkouts of this project: programs, prepared bundles.
  *

@@ -1,6 +1,7 @@
 /**
  * Makes this checkout ready to run: npm packages, Node 24, the built dashboard and a Temporal server; with
- * `--test` also the server that skips time. Silent when there is nothing to do; otherwise it says what it does, and why.
+ * `--test` also the server that skips time, with `--production` also the server that a deployment runs. Silent when
+ * there is nothing to do; otherwise it says what it does, and why.
  *
  * It runs on whatever Node the machine has (18 or newer), before anything is installed: plain
  * JavaScript, no dependency. Two runs at once wait for each other.
@@ -9,9 +10,11 @@ import { ensureDashboard } from './setup/dashboard.mjs';
 import { ensurePackages } from './setup/packages.mjs';
 import { Unprepared } from './setup/progress.mjs';
 import { ensureTemporal } from './setup/temporal.mjs';
+import { ensureTemporalServer } from './setup/temporal-server.mjs';
 import { ensureTimeSkippingServer } from './setup/time-skipping.mjs';
 
 const isForTests = process.argv.includes('--test');
+const isForProduction = process.argv.includes('--production');
 
 try {
   await ensurePackages();
@@ -19,6 +22,7 @@ try {
   // Tests start a server of their own, whatever TEMPORAL_ADDRESS says.
   await ensureTemporal({ ignoreAddress: isForTests });
   if (isForTests) await ensureTimeSkippingServer();
+  if (isForProduction) await ensureTemporalServer();
 } catch (error) {
   if (!(error instanceof Unprepared)) throw error;
   console.error(`\nLeash cannot be set up: ${error.message}\n`);

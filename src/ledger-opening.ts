@@ -36,7 +36,7 @@ const LOOK_BACK_MS_MAX = 90 * 86_400_000;
 /** Compares the installation with the ledger's memo; throws a `NotThisInstallation` that names what differs. */
 export async function checkBinding(
   temporal: Client,
-  installation: Installation,
+  installation: Pick<Installation, 'home' | 'hasKnownLedger'>,
   binding: Binding,
 ): Promise<void> {
   const memo = await ledgerMemo(temporal, binding.owner);
@@ -44,7 +44,7 @@ export async function checkBinding(
     if (!installation.hasKnownLedger) return;
     throw new NotThisInstallation(
       `the home ${installation.home} (owner ${binding.owner}) has a ledger, and this Temporal has never known it.`,
-      'Connect to the Temporal it was used with (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE), or use another LEASH_HOME.',
+      'Connect to the Temporal it was used with (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE), or use another LEASH_HOME. If that Temporal is lost for good: leash adopt.',
     );
   }
   if (memo.owner !== binding.owner) throw differs('owner', memo.owner, binding.owner);
@@ -62,6 +62,39 @@ export async function openLedger(open: {
   settings: LedgerSettings;
 }): Promise<void> {
   const { temporal, binding } = open;
+  await startLedger(temporal, binding);
+  open.installation.noteLedger();
+  const ledger = temporal.workflow.getHandle(ledgerWorkflowId(binding.owner));
+  const summary = await withDeadline(temporal, CALL_MS, () =>
+    ledger.executeUpdate(configureUpdate, { args: [open.settings], updateId: randomUUID() }),
+  );
+  if (summary.isRebuilt) return;
+  const found = await whatWasSpent(open);
+  await withDeadline(temporal, CALL_MS, () =>
+    ledger.executeUpdate(rebuildUpdate, { args: [found], updateId: randomUUID() }),
+  );
+}
+
+/**
+ * Makes the ledger of an installation in a Temporal that has never known it, for when the one that did is lost: false
+ * where there is one already, which must be this installation's. It grants nothing until the first worker that starts
+ * has read back what was spent.
+ */
+export async function adoptLedger(
+  temporal: Client,
+  installation: Pick<Installation, 'home'>,
+  binding: Binding,
+): Promise<boolean> {
+  if ((await ledgerMemo(temporal, binding.owner)) === null) {
+    await startLedger(temporal, binding);
+    return true;
+  }
+  await checkBinding(temporal, { ...installation, hasKnownLedger: true }, binding);
+  return false;
+}
+
+/** Nothing where it runs already. */
+async function startLedger(temporal: Client, binding: Binding): Promise<void> {
   const memo: LedgerMemo = { owner: binding.owner, api_url: binding.apiUrl, account_id: binding.accountId };
   try {
     await withDeadline(temporal, CALL_MS, () =>
@@ -76,16 +109,6 @@ export async function openLedger(open: {
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
-  open.installation.noteLedger();
-  const ledger = temporal.workflow.getHandle(ledgerWorkflowId(binding.owner));
-  const summary = await withDeadline(temporal, CALL_MS, () =>
-    ledger.executeUpdate(configureUpdate, { args: [open.settings], updateId: randomUUID() }),
-  );
-  if (summary.isRebuilt) return;
-  const found = await whatWasSpent(open);
-  await withDeadline(temporal, CALL_MS, () =>
-    ledger.executeUpdate(rebuildUpdate, { args: [found], updateId: randomUUID() }),
-  );
 }
 
 /**

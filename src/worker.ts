@@ -9,12 +9,15 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { AccessTokens } from './access-tokens.ts';
+import { recallSpending } from './activities/audit.ts';
+import type { Deps } from './activities/deps.ts';
 import { DestroyBoard } from './activities/destroy-board.ts';
 import { createActivities } from './activities/index.ts';
 import { InstanceBoard } from './activities/instance-board.ts';
 import { LedgerCaller } from './activities/ledger-caller.ts';
 import { observeWorker, type WorkerMetrics } from './activities/observing.ts';
 import { OfferBoard } from './activities/offer-board.ts';
+import { PastBooks } from './activities/past-books.ts';
 import { SampleLog } from './activities/sample-log.ts';
 import { openArchive } from './archive/archive.ts';
 import { openAuthority } from './certificates.ts';
@@ -124,13 +127,15 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const stopPulse = new AbortController();
   closing.defer(() => stopPulse.abort());
-  const activities = createActivities({
+  const past = new PastBooks();
+  const activityDeps: Deps = {
     vast,
     marketUrl: config.VASTAI_API_URL,
     instances: new InstanceBoard(vast),
     destroys: new DestroyBoard(vast),
     offers: new OfferBoard(vast),
     ledger,
+    past,
     temporal: client,
     archive,
     samples,
@@ -145,7 +150,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     scoreWeights: config.LEASH_SCORE_WEIGHTS,
     temporalHeardAtMs: takePulse(client, stopPulse.signal),
     noteLook: (result) => metrics.noteLook(result),
-  });
+  };
+  const activities = createActivities(activityDeps);
   const version = await versionOf(config);
   const workers = await createWorkers({
     config,
@@ -169,6 +175,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     logger.info({ ...version, current }, 'a version of its deployment');
   }
   await Promise.race([openLedger(open), failed]);
+  const stopRecall = new AbortController();
+  closing.defer(() => stopRecall.abort());
+  const tailMs = config.LEASH_BILLING_TAIL_SECONDS * 1_000;
+  void recallPast(activityDeps, { past, tailMs, logger, stop: stopRecall.signal });
   await ensureSchedules(client, config, installation);
   logger.info({ owner: installation.owner, namespace: client.options.namespace }, 'worker is running');
   const running = closing.move();
@@ -320,6 +330,26 @@ async function readBinding(vast: VastClient, config: Config, installation: Insta
   }
 }
 
+const RECALL_AGAIN_MS = 2_000;
+
+/** Until the charges can be read: sessions that run go on meanwhile, and new money is not promised. */
+async function recallPast(
+  deps: Deps,
+  { past, tailMs, logger, stop }: { past: PastBooks; tailMs: number; logger: Logger; stop: AbortSignal },
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      past.noteRead(await recallSpending(deps, { nowMs: Date.now(), tailMs }));
+      return;
+    } catch (error) {
+      if (stop.aborted) return;
+      const why = error instanceof Error ? error.message : String(error);
+      logger.warn({ why }, 'the charges before this start could not be read; new money waits for them');
+      await pause(RECALL_AGAIN_MS, undefined, { signal: stop, ref: false }).catch(() => undefined);
+    }
+  }
+}
+
 const PULSE_MS = 5_000;
 
 /** When Temporal last answered this process: supervision renews no lease without it. */
@@ -385,6 +415,7 @@ if (import.meta.main) {
     await main();
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    // At once: a call to Temporal that is between two tries would find its connection closed, and throw from nowhere.
+    process.exit(1);
   }
 }

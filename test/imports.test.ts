@@ -107,9 +107,19 @@ const ROOMS: [room: string, mayImport: string[]][] = [
   ['src/pyworker/', []],
   ['src/dashboard/', ADMIN_SCHEMA],
   // Commands that compose processes import what runs in them. Every other one speaks HTTP.
-  ...['up', 'setup', 'simulate', 'doctor', 'pyworker', 'reap', 'demo', 'demo-vllm', 'compose'].flatMap(
-    (command) => [composing(`src/cli/${command}.ts`), composing(`src/cli/${command}/`)],
-  ),
+  ...[
+    'up',
+    'setup',
+    'simulate',
+    'doctor',
+    'pyworker',
+    'reap',
+    'adopt',
+    'own-account',
+    'demo',
+    'demo-vllm',
+    'compose',
+  ].flatMap((command) => [composing(`src/cli/${command}.ts`), composing(`src/cli/${command}/`)]),
   ['src/cli/main.ts', ['src/cli/', 'src/simulator/', ...ADMIN_SCHEMA, ...SETTINGS]],
   ['src/cli/', [...ADMIN_SCHEMA, ...SETTINGS, 'src/secret-files.ts']],
   ['src/config.ts', ['src/gateway-settings.ts', 'src/secret-files.ts']],

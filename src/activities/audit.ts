@@ -23,7 +23,7 @@ import {
 } from '../workflows/messages.ts';
 import { archiveTerminated } from './archive-receipt.ts';
 import type { Deps } from './deps.ts';
-import { describeSessions } from './reap.ts';
+import { describeSessions, resultOf } from './reap.ts';
 
 export type AuditOrder = {
   /** The workflow's time: what the audit decides by. */
@@ -60,7 +60,7 @@ const DAY_MS = 86_400_000;
 const LOOK_BACK_MS_MAX = 40 * DAY_MS;
 const MISSED_SINCE_MS = 7 * DAY_MS;
 const MISSED_MAX = 500;
-const CALL_MS = 20_000;
+const AUDITS_LOOKED_AT = 20;
 const FIRST_AUDIT: AuditMemory = { suspects: [], goneIds: [], rowEnds: {} };
 const ROW_ENDS_MAX = 2_000;
 
@@ -70,10 +70,7 @@ export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFi
   const last = await lastAudit(deps);
   const books = await readLedger(deps, nowMs);
   const archived = await archiveMissed(deps, { nowMs, openKeys: books.openKeys });
-  const unfinished = await deps.archive.unfinished({ endedAfterMs: nowMs - LOOK_BACK_MS_MAX });
-  const fromMs = chargesFrom(books, unfinished, nowMs);
-  const rows = await deps.vast.listCharges({ fromMs, toMs: nowMs + DAY_MS });
-  const charges = chargesOfOwner(rows, deps.installation.owner, labelsByInstance(unfinished));
+  const { unfinished, fromMs, charges } = await readCharged(deps, books, nowMs);
   let madeFinal = 0;
   for (const receipt of unfinished) {
     const final = finalReceipt(receipt, charges, { nowMs, tailMs, endsBefore: last.rowEnds });
@@ -95,13 +92,44 @@ export async function auditBooks(deps: Deps, order: AuditOrder): Promise<AuditFi
   };
 }
 
+/**
+ * The part of an audit that money waits for when a worker starts: Temporal may have been put back to an earlier moment,
+ * and its ledger have forgotten what was spent since. What was charged for so far, by contract.
+ */
+export async function recallSpending(
+  deps: Deps,
+  { nowMs, tailMs }: Pick<AuditOrder, 'nowMs' | 'tailMs'>,
+): Promise<readonly ContractCharges[]> {
+  const books = await readLedger(deps, nowMs);
+  const { fromMs, charges } = await readCharged(deps, books, nowMs);
+  const unsettled = charges.filter(({ key }) => books.settled[key] === undefined);
+  const sessions = await describeSessions(deps, {
+    sessions: [...new Set(unsettled.map(({ session }) => session))],
+  });
+  await correctLedger(deps, { charges, books, sessions, fromMs, nowMs, tailMs });
+  return charges;
+}
+
+async function readCharged(deps: Deps, books: LedgerBooks, nowMs: number) {
+  const unfinished = await deps.archive.unfinished({ endedAfterMs: nowMs - LOOK_BACK_MS_MAX });
+  const fromMs = chargesFrom(books, unfinished, nowMs);
+  const rows = await deps.vast.listCharges({ fromMs, toMs: nowMs + DAY_MS });
+  const charges = chargesOfOwner(rows, deps.installation.owner, labelsByInstance(unfinished));
+  return { unfinished, fromMs, charges };
+}
+
 /** By what Temporal lists, since a run that somebody triggered is not given the result before it. */
 async function lastAudit(deps: Deps): Promise<AuditMemory> {
   const query = "WorkflowType = 'auditBudget' AND ExecutionStatus = 'Completed'";
-  for await (const { workflowId, runId } of deps.temporal.workflow.list({ query, pageSize: 1 })) {
-    const handle = deps.temporal.workflow.getHandle(workflowId, runId);
-    const result = await deps.temporal.withDeadline(Date.now() + CALL_MS, () => handle.result());
-    return { ...FIRST_AUDIT, ...(result as Partial<AuditMemory>) };
+  let looked = 0;
+  for await (const { workflowId, runId } of deps.temporal.workflow.list({
+    query,
+    pageSize: AUDITS_LOOKED_AT,
+  })) {
+    looked += 1;
+    if (looked > AUDITS_LOOKED_AT) break;
+    const result = await resultOf<Partial<AuditMemory>>(deps, workflowId, runId);
+    if (result !== null) return { ...FIRST_AUDIT, ...result };
   }
   return FIRST_AUDIT;
 }
@@ -137,7 +165,9 @@ async function archiveMissed(
   let archived = 0;
   for (const { session, run, runId, status } of ended.filter((one) => !known.has(one.run))) {
     if (status === 'COMPLETED') {
-      await deps.archive.writeReceipt(await receiptOfRun(deps, session, runId));
+      const receipt = await resultOf<Receipt>(deps, sessionWorkflowId(session), runId);
+      if (receipt === null) continue;
+      await deps.archive.writeReceipt(receipt);
     } else {
       // The reaper settles it first, with its bookings.
       if (openKeys.includes(reservationKey({ owner: deps.installation.owner, session, run }))) continue;
@@ -146,12 +176,6 @@ async function archiveMissed(
     archived += 1;
   }
   return archived;
-}
-
-async function receiptOfRun(deps: Deps, session: string, runId: string): Promise<Receipt> {
-  const handle = deps.temporal.workflow.getHandle(sessionWorkflowId(session), runId);
-  const result = await deps.temporal.withDeadline(Date.now() + CALL_MS, () => handle.result());
-  return result as Receipt;
 }
 
 /** Far enough back that every session of the period, and every receipt that is not final, is covered whole. */
@@ -215,6 +239,11 @@ async function correctLedger(
     settledSinceMs: Math.max(books.settledSinceMs, fromMs),
     openKeys: new Set([...books.openKeys, ...stillOpen, ...halfRead]),
     finalKeys: new Set(finalKeys),
+    receipts: receipts.map(({ session, run, usd, endedAtMs }) => ({
+      key: reservationKey({ owner, session, run }),
+      usd,
+      endedAtMs,
+    })),
     nowMs,
     tailMs,
   });

@@ -8,6 +8,7 @@ import type { DestroyBoard } from './destroy-board.ts';
 import type { InstanceBoard } from './instance-board.ts';
 import type { LedgerCaller } from './ledger-caller.ts';
 import type { OfferBoard } from './offer-board.ts';
+import type { PastBooks } from './past-books.ts';
 import type { NotificationAddresses } from './post-notification.ts';
 import type { SampleLog } from './sample-log.ts';
 
@@ -23,6 +24,7 @@ export type Deps = {
   readonly destroys: DestroyBoard;
   readonly offers: OfferBoard;
   readonly ledger: LedgerCaller;
+  readonly past: Pick<PastBooks, 'charges'>;
   readonly temporal: Client;
   readonly archive: Archive;
   readonly samples: Pick<SampleLog, 'note'>;

@@ -91,14 +91,28 @@ async function lastSuspects(deps: Deps): Promise<Survey['suspectSinceMs']> {
     if (looked > RUNS_LOOKED_AT) break;
     // A person's runs may mean another owner, and come in any number.
     if (workflowId.startsWith(`${REAP_SCHEDULE_ID}/`)) continue;
-    const handle = deps.temporal.workflow.getHandle(workflowId, runId);
-    const result: { suspectSinceMs?: Survey['suspectSinceMs'] } = await deps.temporal.withDeadline(
-      Date.now() + DESCRIBE_DEADLINE_MS,
-      () => handle.result(),
-    );
-    return result.suspectSinceMs ?? {};
+    const result = await resultOf<Partial<Survey>>(deps, workflowId, runId);
+    if (result !== null) return result.suspectSinceMs ?? {};
   }
   return {};
+}
+
+/**
+ * What a finished run returned; null where Temporal lists it and does not have it. Its lists are kept apart from its
+ * histories: put back from a backup of a moment later, they name runs that are forgotten.
+ */
+export async function resultOf<Result>(
+  { temporal }: Pick<Deps, 'temporal'>,
+  workflowId: string,
+  runId: string,
+): Promise<Result | null> {
+  const handle = temporal.workflow.getHandle(workflowId, runId);
+  try {
+    return await temporal.withDeadline(Date.now() + DESCRIBE_DEADLINE_MS, () => handle.result());
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
 }
 
 function stoppedOf(instances: readonly Instance[]): IdleBilling[] {

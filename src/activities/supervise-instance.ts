@@ -49,6 +49,12 @@ export type SuperviseOrder = {
   readonly money?: MoneyAtStart;
 };
 
+/** What an attempt of the activity leaves to the next: what people see of it, and the counters it read last. */
+type Beat = SupervisionBeat & {
+  /** Absent in those of older workers. */
+  readonly usage?: Usage | null;
+};
+
 /** Facts; the workflow decides what they mean. */
 export type SuperviseResult = {
   readonly kind: 'idle' | 'slice-over' | 'price-changed' | 'breach-ahead' | 'unhealthy' | 'lost';
@@ -70,6 +76,8 @@ const PROBE_TIMEOUT_MS = 10_000;
  *    Temporal answers us and the session may still go on. Nothing else of ours asks that route.
  * 2. Failures of the instance are counted apart from failures of our looking, and only those of this attempt
  *    of the activity count: what an earlier worker saw is a hint, not a proof.
+ * 3. Use counts from the last worker's heartbeat on, whenever that was: what moved the counters since is use, also
+ *    where Temporal was put back to an earlier moment and the heartbeat with it.
  */
 export async function superviseInstance(deps: Deps, order: SuperviseOrder): Promise<SuperviseResult> {
   const watch = new Watch(deps, order);
@@ -99,12 +107,15 @@ class Watch {
     this.#order = order;
     this.#key = deps.installation.instanceKey(order.label);
     this.#probe = { timeoutMs: PROBE_TIMEOUT_MS, ...pinFor(deps, order) };
-    this.#lastUsedAtMs = order.lastUsedAtMs;
-    this.#lastOkAtMs = latest(order.lastOkAtMs ?? null, lastOkOf(Context.current().info.heartbeatDetails));
+    const beat: Beat | undefined = Context.current().info.heartbeatDetails;
+    this.#lastUsedAtMs = Math.max(order.lastUsedAtMs, beat?.lastUsedAtMs ?? 0);
+    this.#usage = beat?.usage ?? null;
+    this.#lastOkAtMs = latest(order.lastOkAtMs ?? null, beat?.health.lastOkAtMs ?? null);
   }
 
-  details(): SupervisionBeat {
-    return { lastUsedAtMs: this.#lastUsedAtMs, health: this.#health(), lastWhy: this.#lastWhy };
+  details(): Beat {
+    const health = this.#health();
+    return { lastUsedAtMs: this.#lastUsedAtMs, health, lastWhy: this.#lastWhy, usage: this.#usage };
   }
 
   async run(): Promise<SuperviseResult> {
@@ -189,7 +200,7 @@ class Watch {
   async #lookAtModel(): Promise<SuperviseResult | null> {
     const usage = await readUsage(this.#order.endpoint, this.#probe);
     if (usage.kind === 'usage') {
-      // The first reading of an attempt is the baseline: our own probe's token is in it.
+      // The first reading of all is the baseline: our own probe's token is in it.
       if (this.#usage !== null && wasUsedSince(this.#usage, usage, 0)) this.#lastUsedAtMs = Date.now();
       else if (usage.running > 0 || usage.waiting > 0) this.#lastUsedAtMs = Date.now();
       this.#usage = usage;
@@ -298,11 +309,6 @@ class Watch {
   #result(kind: SuperviseResult['kind'], failure: Failure | null = null): SuperviseResult {
     return { kind, lastUsedAtMs: this.#lastUsedAtMs, facts: this.#facts, health: this.#health(), failure };
   }
-}
-
-/** What the last attempt of this activity told before its worker died: a hint, and enough for words. */
-function lastOkOf(beat: SupervisionBeat | undefined): number | null {
-  return beat?.health.lastOkAtMs ?? null;
 }
 
 function latest(one: number | null, other: number | null): number | null {

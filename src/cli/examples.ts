@@ -98,6 +98,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['leash access-log --what destroy', 'who ended sessions'],
     ['leash access-log --session night --from 2026-03-01', 'what was done to one of them, since'],
   ],
+  adopt: [
+    ['leash adopt', 'name what is rented, ask, and go on with a new Temporal'],
+    ['leash adopt --yes --with-instances', 'the reaper ends what the old one had rented'],
+  ],
   reap: [
     ['leash reap --dry-run', 'what belongs to no session'],
     ['leash reap', 'end it now'],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { accessLogCommand } from './access-log.ts';
+import { adoptCommand } from './adopt.ts';
 import { addGlobalOptions, printJson } from './call-options.ts';
 import { colours, errorColours } from './colours.ts';
 import { completionCommand } from './completion.ts';
@@ -71,6 +72,7 @@ export async function leashProgram(args: readonly string[]): Promise<Command> {
         versionsCommand(),
         encryptionCommand(),
         setupCommand(),
+        adoptCommand(),
         completionCommand(),
       ],
     ],

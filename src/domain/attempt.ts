@@ -55,7 +55,8 @@ export type InstanceFacts = {
 /** One try at one offer: plain JSON, carried over continue-as-new. */
 export type Attempt = {
   readonly attempt: number;
-  readonly label: string;
+  /** Written before anything is sent. It changes only where the attempt turns out to have been made under another. */
+  label: string;
   readonly choice: Choice;
   readonly startedAtMs: number;
   phase: AttemptPhase;

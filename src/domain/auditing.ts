@@ -72,7 +72,8 @@ export function contractKey({ label, instanceId }: Pick<ContractCharges, 'label'
  * Where the ledger differs from the provider's charges, as what each closed session cost in all.
  *
  * Up at once: what was charged was spent. Down only for sessions whose charges are complete, a day after they
- * closed, since rows lag. A session the ledger never heard of counts, if it would know it had it closed.
+ * closed, since rows lag. A session the ledger never heard of counts, if it would know it had it closed: by its
+ * receipt too, where Temporal was put back to before it and its rows are not there yet.
  */
 export function correctionsOf(
   charges: readonly ContractCharges[],
@@ -86,19 +87,26 @@ export function correctionsOf(
     readonly openKeys: ReadonlySet<string>;
     /** Sessions whose receipt is final. */
     readonly finalKeys: ReadonlySet<string>;
+    /** Of sessions that ended, as the archive has them. */
+    readonly receipts: readonly { readonly key: string; readonly usd: number; readonly endedAtMs: number }[];
   },
 ): Correction[] {
-  const byKey = Map.groupBy(charges, ({ key }) => key);
-  return [...byKey].flatMap(([key, contracts]) => {
+  const charged = Map.groupBy(charges, ({ key }) => key);
+  const receipts = new Map(books.receipts.map((receipt) => [receipt.key, receipt]));
+  return [...new Set([...charged.keys(), ...receipts.keys()])].flatMap((key) => {
     if (books.openKeys.has(key)) return [];
+    const contracts = charged.get(key) ?? [];
     const usd = addUsd(contracts.map((contract) => contract.usd)).total;
     const booked = books.settled[key];
     if (booked === undefined) {
-      const endMs = Math.max(...contracts.map(({ toMs }) => toMs));
+      const receipt = receipts.get(key);
+      const spentUsd = Math.max(usd, receipt?.usd ?? 0);
+      const endMs = Math.max(receipt?.endedAtMs ?? 0, ...contracts.map(({ toMs }) => toMs));
       const isKnownToBeMissing =
-        endMs >= books.periodStartMs && endMs > books.settledSinceMs + books.tailMs && usd > 0;
-      return isKnownToBeMissing ? { key, usd } : [];
+        endMs >= books.periodStartMs && endMs > books.settledSinceMs + books.tailMs && spentUsd > 0;
+      return isKnownToBeMissing ? { key, usd: spentUsd } : [];
     }
+    if (contracts.length === 0) return [];
     if (usd > booked.usd + LEAST_CHANGE_USD) return { key, usd };
     const isCertain = books.finalKeys.has(key) && books.nowMs - booked.atMs >= DAY_MS;
     return usd < booked.usd - LEAST_CHANGE_USD && isCertain ? { key, usd } : [];

@@ -55,6 +55,9 @@ export const POLICIES = {
   'guard-blind': caller(
     'The image does not count requests per route, so its guard could not see us. Use a vLLM image, or turn the guard off with LEASH_GUARD_MINUTES=0.',
   ),
+  'ended-before': caller(
+    'This session had ended, by its receipt; Temporal was put back to before that. Nothing more is rented for it. Launch it again.',
+  ),
 
   // The host's: destroy, avoid the machine, next offer.
   'cdi-error': host(BROKEN, 'The host cannot give its GPU to a container (CDI). Another machine is tried.'),
@@ -124,6 +127,9 @@ export const POLICIES = {
   // The market's: next offer.
   'offer-gone': market('The offer was taken by somebody else or withdrawn. The next one is tried.'),
   'machine-taken': market('Another attempt of ours is renting this machine. The next offer is tried.'),
+  'made-before': market(
+    'This attempt was made before, in a life of the session that Temporal does not know: it was put back to an earlier moment. What it cost counts; the next offer is tried.',
+  ),
   'bid-refused': market(
     'The bid is below the going price. The next offer is tried; raise max_bid_usd_per_hour if it recurs.',
   ),

@@ -183,6 +183,10 @@ async function watchDeadlines(rental: Rental): Promise<void> {
     while (!rental.isEnding) {
       const next = rental.nextDeadline(Date.now());
       if (next.atMs <= Date.now()) {
+        if (isUnwatched(rental, next) && patched('late-keep-alive-looks')) {
+          rental.state.sliceEndsAtMs = Date.now();
+          continue;
+        }
         rental.begin(next.ending);
         return;
       }
@@ -199,6 +203,14 @@ async function watchDeadlines(rental: Rental): Promise<void> {
     // The scope was cancelled: the session is ending, which is all this was waiting for.
     if (!isCancellation(error)) throw error;
   }
+}
+
+/**
+ * Whether a keep-alive is found over so late that nothing of ours ran when it was: while Temporal was away, or since
+ * the moment it was put back to. Use since then is not known, so supervision has its time to look first.
+ */
+function isUnwatched(rental: Rental, { atMs, why }: { atMs: number; why: string }): boolean {
+  return why === 'keep-alive' && Date.now() - atMs > rental.policy.heartbeatTimeoutMs;
 }
 
 /** A bug ends the session like anything else: given back first, and said plainly. */

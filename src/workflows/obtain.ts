@@ -135,10 +135,22 @@ async function grant(rental: Rental, attempt: Attempt, shelf: Shelf): Promise<Fa
     offerId: choice.offerId,
     usdPerHour: choice.usdPerHour,
     reservation: { key: rental.key, session: rental.input.session, capUsd: rental.request.budgetUsd },
+    label: attempt.label,
   });
-  if (answer.kind === 'granted') return null;
-  if (answer.kind === 'machine-taken' && answer.crowd !== undefined) shelf.giveWay(answer.crowd);
-  return failureOf('machine-taken', answer.kind === 'closed' ? 'the reservation is closed' : null);
+  switch (answer.kind) {
+    case 'granted':
+      return null;
+    case 'machine-taken':
+      if (answer.crowd !== undefined) shelf.giveWay(answer.crowd);
+      return failureOf('machine-taken');
+    case 'closed':
+      return failureOf('machine-taken', 'the reservation is closed');
+    case 'made-before':
+      rental.recall(attempt, answer);
+      return failureOf('made-before');
+    case 'ended-before':
+      return failureOf('ended-before');
+  }
 }
 
 /** The one create of this label, and what can be known of it. */

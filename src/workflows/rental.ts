@@ -1,4 +1,5 @@
 import type { CancellationScope } from '@temporalio/workflow';
+import type { MadeBefore } from '../activities/past-books.ts';
 import {
   type Attempt,
   attemptBurn,
@@ -223,6 +224,21 @@ export class Rental {
     attempt.wasSeen = true;
     if (!attempt.instanceIds.includes(facts.instanceId)) attempt.instanceIds.push(facts.instanceId);
     attempt.meter = meterWith(attempt.meter, facts);
+  }
+
+  /** It was made in a life of the session that Temporal has forgotten: what is left is ours to give back, what it cost is spent. */
+  recall(attempt: Attempt, made: MadeBefore): void {
+    const nowMs = Date.now();
+    attempt.label = made.label;
+    attempt.createSentAtMs = nowMs;
+    attempt.wasSeen = true;
+    for (const facts of made.alive) this.learn(attempt, facts);
+    if (made.alive.length > 0 || made.charged === null) return;
+    const { instanceIds, fromMs, usd } = made.charged;
+    attempt.instanceIds.push(...instanceIds);
+    // Its traffic is told with its storage: the meter counts traffic by the byte, and the bytes are not known.
+    const earlier = { gpuUsd: usd.gpu, storageUsd: usd.total - usd.gpu, untilMs: nowMs };
+    attempt.meter = { ...attempt.meter, createdAtMs: fromMs, earlier };
   }
 
   fail(attempt: Attempt, failure: Failure): void {

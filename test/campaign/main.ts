@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { whyNotNative } from '../production/native-temporal.ts';
 import { check } from './invariants/check.ts';
 import { type CampaignOptions, parseOptions, USAGE } from './options.ts';
 import type { Step } from './plan.ts';
@@ -16,6 +17,11 @@ async function main(): Promise<number> {
     return 0;
   }
   const options = parseOptions(process.argv.slice(2));
+  const missing = options.temporal === 'postgres' ? whyNotNative() : null;
+  if (missing !== null) {
+    process.stderr.write(`${missing}\n`);
+    return 2;
+  }
   const place =
     options.keep === null ? mkdtempSync(join(tmpdir(), 'leash-campaign-')) : resolve(options.keep);
   mkdirSync(place, { recursive: true });
@@ -125,6 +131,7 @@ function commandFor(
     `--seeds ${records.seed}`,
     `--sessions ${records.sessions.length}`,
     `--together ${options.together}`,
+    ...(options.temporal === 'postgres' ? ['--temporal postgres'] : []),
     `--profile ${records.profile}`,
     `--script ${file}`,
     '--no-shrink',

@@ -3,7 +3,8 @@ import { seededRandom } from '../../src/simulator/random.ts';
 import { AUDIT_SCHEDULE_ID, ledgerWorkflowId, REAP_SCHEDULE_ID } from '../../src/workflows/ids.ts';
 import type { Air } from './air.ts';
 import { type CrashPoint, nameOf } from './crash-points.ts';
-import type { Meddling, Mishap, Step } from './plan.ts';
+import type { Killed, Meddling, Mishap, Step } from './plan.ts';
+import type { Program } from './programs.ts';
 import type { Hand } from './records.ts';
 import type { Stack } from './stack.ts';
 
@@ -15,7 +16,7 @@ const CALL_MS = 10_000;
 
 export type Tally = {
   readonly crashPoints: Record<string, number>;
-  readonly kills: { worker: number; server: number; temporal: number; suspended: number };
+  readonly kills: Record<Killed | 'suspended', number>;
   readonly faults: Record<string, number>;
 };
 
@@ -33,6 +34,7 @@ export class Mischief {
   readonly renamed = new Map<number, string>();
   #isOver = false;
   #crashes = 0;
+  #turns = 0;
 
   constructor(stack: Stack, air: Air, points: readonly CrashPoint[]) {
     this.#stack = stack;
@@ -40,7 +42,7 @@ export class Mischief {
     this.#points = points;
     this.tally = {
       crashPoints: Object.fromEntries(points.map((point) => [nameOf(point), 0])),
-      kills: { worker: 0, server: 0, temporal: 0, suspended: 0 },
+      kills: { worker: 0, server: 0, temporal: 0, postgres: 0, suspended: 0 },
       faults: {},
     };
   }
@@ -126,16 +128,17 @@ export class Mischief {
   }
 
   async #crashAt({ call, moment }: { call: string; moment: string }): Promise<boolean> {
-    const { worker, market } = this.#stack;
+    const { market } = this.#stack;
+    const worker = this.#nextWorker();
     // Not only one that says it works: a worker takes up work before that, and is killed then too.
     const pid = worker.pid ?? (await worker.successorOf(null, 10_000));
     if (pid === null || !(await market.armKill(call, moment, pid))) return false;
     worker.expectEnd(pid);
-    let hasEnded = await this.#endOf(pid, COMES_BY_ITSELF_MS);
+    let hasEnded = await endOf(worker, pid, COMES_BY_ITSELF_MS);
     const untilMs = Date.now() + PROVOKED_MS;
     while (!hasEnded && Date.now() < untilMs) {
       void this.#provoke(call).catch(() => undefined);
-      hasEnded = await this.#endOf(pid, PROVOKE_AGAIN_MS);
+      hasEnded = await endOf(worker, pid, PROVOKE_AGAIN_MS);
     }
     await market.disarm();
     if (!hasEnded) return false;
@@ -145,10 +148,11 @@ export class Mischief {
     return true;
   }
 
-  async #endOf(pid: number, withinMs: number): Promise<boolean> {
-    const untilMs = Date.now() + withinMs;
-    while (!this.#stack.worker.hasEnded(pid) && Date.now() < untilMs) await pause(40);
-    return this.#stack.worker.hasEnded(pid);
+  /** One after the other, where there are several. */
+  #nextWorker(): Program {
+    const { workers } = this.#stack;
+    this.#turns += 1;
+    return workers[this.#turns % workers.length] ?? this.#stack.worker;
   }
 
   /** Makes the call be made that does not come by itself. */
@@ -183,12 +187,15 @@ export class Mischief {
     }
   }
 
-  /** As somebody does in the provider's console; the reaper puts it back. */
+  /** As somebody does in the provider's console, which shows what is listed; the reaper puts it back. */
   async #rename(): Promise<void> {
     const { market, owner } = this.#stack;
     const ours = (await market.contracts()).filter(
-      ({ label, destroy_requested_at, state }) =>
-        label?.startsWith(`leash.${owner}.`) && destroy_requested_at === null && state === 'running',
+      ({ label, destroy_requested_at, listed_at, state }) =>
+        label?.startsWith(`leash.${owner}.`) &&
+        listed_at !== null &&
+        destroy_requested_at === null &&
+        state === 'running',
     );
     const chosen = ours.at(-1);
     if (chosen?.label == null) return;
@@ -196,12 +203,11 @@ export class Mischief {
     await market.rename(chosen.id, 'renamed in the console');
   }
 
-  async #kill(what: 'worker' | 'server' | 'temporal'): Promise<boolean> {
-    const { worker, server } = this.#stack;
-    if (what === 'temporal') {
-      await this.#stack.killTemporal();
+  async #kill(what: Killed): Promise<boolean> {
+    if (what === 'temporal' || what === 'postgres') {
+      await this.#stack.killTemporal(what);
     } else {
-      const program = what === 'worker' ? worker : server;
+      const program = what === 'worker' ? this.#nextWorker() : this.#stack.server;
       const { pid } = program;
       if (pid === null || !program.kill(pid)) return false;
     }
@@ -211,7 +217,7 @@ export class Mischief {
 
   /** Stopped as if its machine slept; another works meanwhile, and it wakes beside that, with all it had begun. */
   async #suspend(seconds: number): Promise<boolean> {
-    const { worker } = this.#stack;
+    const worker = this.#nextWorker();
     const pid = await worker.working(30_000);
     if (pid === null) return false;
     const sleeper = worker.detach();
@@ -284,4 +290,10 @@ export class Mischief {
     while (!this.#isOver && Date.now() < untilMs)
       await pause(Math.min(200, Math.max(1, untilMs - Date.now())));
   }
+}
+
+async function endOf(worker: Program, pid: number, withinMs: number): Promise<boolean> {
+  const untilMs = Date.now() + withinMs;
+  while (!worker.hasEnded(pid) && Date.now() < untilMs) await pause(40);
+  return worker.hasEnded(pid);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { crashPointsOf, nameOf } from './crash-points.ts';
 import { parseOptions, parseSeeds, profileOf, ROOT } from './options.ts';
-import { launchesOf, mishapsOf } from './plan.ts';
+import { launchesOf, mishapsOf, type Step } from './plan.ts';
 
 test('seeds are one, a span or a list', () => {
   expect(parseSeeds('7')).toEqual([7]);
@@ -28,13 +28,24 @@ test('a seed plans the same sessions and mishaps each time, and no name twice', 
   expect(plans()).toEqual(plans());
   const names = plans().map(({ session }) => session);
   expect(new Set(names).size).toBe(names.length);
-  const run = { seconds: 600, suspendSeconds: 20, profile: 'flaky' } as const;
+  const run = { seconds: 600, suspendSeconds: 20, profile: 'flaky', temporal: 'development' } as const;
   expect(mishapsOf(4, run)).toEqual(mishapsOf(4, run));
   expect(new Set(mishapsOf(4, run).map(({ mishap }) => mishap.do))).toEqual(
     new Set(['kill', 'suspend', 'terminate-ledger', 'fault']),
   );
   const meddled = plans().flatMap(({ meddling }) => (meddling === null ? [] : [meddling.do]));
   expect(new Set(meddled)).toEqual(new Set(['terminate', 'cancel', 'reset']));
+});
+
+test('on PostgreSQL the database is killed too, and everything else goes wrong as it does without', () => {
+  const run = { seconds: 900, suspendSeconds: 20, profile: 'flaky' } as const;
+  const without = mishapsOf(4, { ...run, temporal: 'development' });
+  const isOfPostgres = ({ mishap }: Step) => mishap.do === 'kill' && mishap.what === 'postgres';
+  const steps = mishapsOf(4, { ...run, temporal: parseOptions(['--temporal', 'postgres']).temporal });
+  expect(steps.filter(isOfPostgres).length).toBeGreaterThanOrEqual(3);
+  expect(steps.filter((step) => !isOfPostgres(step))).toEqual(without);
+  expect(parseOptions([]).temporal).toBe('development');
+  expect(() => parseOptions(['--temporal', 'mysql'])).toThrow(/development, postgres/);
 });
 
 test('workers are killed at each moment of every call that this product makes', () => {

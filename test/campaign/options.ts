@@ -19,6 +19,8 @@ export type CampaignOptions = {
   /** Goes on launching for so long; null: until `sessions` are launched. */
   readonly minutes: number | null;
   readonly backend: 'fake' | 'process';
+  /** `postgres`: the processes of docker-compose.yml, natively, and two workers; `development`: one of `npm start`'s. */
+  readonly temporal: 'development' | 'postgres';
   /** Where `src/worker.ts` and `src/server.ts` are started from; a broken copy is tried by naming it. */
   readonly product: string;
   /** Whose workflows must be able to go on with every history; the product's own, or a newer build's. */
@@ -49,6 +51,8 @@ export const USAGE = `npm run campaign -- [options]
   --strangers N       instances that other people rent in the account before all else (0)
   --suspend SECONDS   how long a worker is suspended (20)
   --backend NAME      what rented instances serve with: fake, process (fake)
+  --temporal NAME     development (its own server on SQLite, one worker) or postgres (the server of a deployment on
+                      PostgreSQL with the settings of docker-compose.yml, two workers, both killed too)
   --product DIR       start worker and server from this checkout
   --replay-with DIR   replay the histories with the workflows of this checkout (the product's)
   --script FILE       play these steps instead of the seed's own (one seed)
@@ -71,6 +75,7 @@ export function parseOptions(args: readonly string[]): CampaignOptions {
       strangers: { type: 'string', default: '0' },
       suspend: { type: 'string', default: '20' },
       backend: { type: 'string', default: 'fake' },
+      temporal: { type: 'string', default: 'development' },
       product: { type: 'string', default: ROOT },
       'replay-with': { type: 'string' },
       script: { type: 'string' },
@@ -92,6 +97,7 @@ export function parseOptions(args: readonly string[]): CampaignOptions {
     stacks: whole('--stacks', values.stacks),
     minutes,
     backend: oneOf('--backend', values.backend, ['fake', 'process'] as const),
+    temporal: oneOf('--temporal', values.temporal, ['development', 'postgres'] as const),
     product: values.product,
     replayWith: values['replay-with'] ?? values.product,
     strangers: values.strangers === '0' ? 0 : whole('--strangers', values.strangers),

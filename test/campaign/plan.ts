@@ -1,5 +1,6 @@
 import { type Random, seededRandom } from '../../src/simulator/random.ts';
-import type { ProfileName } from './options.ts';
+import type { CampaignOptions, ProfileName } from './options.ts';
+import type { TemporalProgram } from './temporal.ts';
 
 /** What one session is launched with, and what is done to it. */
 export type SessionPlan = {
@@ -117,10 +118,13 @@ function crowded(seed: number, index: number, member: number): SessionPlan {
   };
 }
 
+/** What is ended with SIGKILL at any moment. */
+export type Killed = 'worker' | 'server' | TemporalProgram;
+
 /** Something that goes wrong. */
 export type Mishap =
   | { readonly do: 'crash'; readonly call: string; readonly moment: string }
-  | { readonly do: 'kill'; readonly what: 'worker' | 'server' | 'temporal' }
+  | { readonly do: 'kill'; readonly what: Killed }
   | { readonly do: 'suspend'; readonly seconds: number }
   | Meddling
   /** Of the sessions that are open then, one; `pick` from 0 to 1 says which. */
@@ -136,6 +140,7 @@ const EVERY_SECONDS = {
   worker: 60,
   server: 45,
   temporal: 110,
+  postgres: 120,
   suspend: 150,
   ledger: 200,
   fault: 9,
@@ -144,9 +149,15 @@ const EVERY_SECONDS = {
 /** Outages and faults of a seed, up to `seconds`, in order; crash points are the killer's own. */
 export function mishapsOf(
   seed: number,
-  run: { seconds: number; suspendSeconds: number; profile: ProfileName },
+  run: {
+    seconds: number;
+    suspendSeconds: number;
+    profile: ProfileName;
+    temporal: CampaignOptions['temporal'];
+  },
 ): Step[] {
-  const kinds = Object.keys(EVERY_SECONDS) as (keyof typeof EVERY_SECONDS)[];
+  const all = Object.keys(EVERY_SECONDS) as (keyof typeof EVERY_SECONDS)[];
+  const kinds = all.filter((kind) => kind !== 'postgres' || run.temporal === 'postgres');
   const steps = kinds.flatMap((kind) => {
     const random = seededRandom(seed, 'mishaps', kind);
     const found: Step[] = [];
@@ -166,6 +177,7 @@ function mishap(kind: keyof typeof EVERY_SECONDS, random: Random, suspendSeconds
     case 'worker':
     case 'server':
     case 'temporal':
+    case 'postgres':
       return { do: 'kill', what: kind };
     case 'suspend':
       return { do: 'suspend', seconds: Math.round(suspendSeconds * random.between(0.6, 1)) };

@@ -52,7 +52,7 @@ export class Program {
   readonly unasked: string[] = [];
   #current: Started | null = null;
   #downSinceMs: number | null = null;
-  #isClosing = false;
+  #isHeld = false;
   #ordered = new Set<number>();
   /** Waited before the next restart, once. */
   nextDelayMs = 0;
@@ -63,8 +63,9 @@ export class Program {
     this.#log.on('error', () => undefined);
   }
 
-  /** Here once it works for the first time; its matching line. */
+  /** Here once it works; its matching line. */
   async start(): Promise<RegExpMatchArray> {
+    this.#isHeld = false;
     this.#downSinceMs = Date.now();
     this.#spawn();
     const match = await this.#current?.works;
@@ -124,14 +125,20 @@ export class Program {
     return detached.child;
   }
 
-  async close(): Promise<void> {
-    this.#isClosing = true;
+  /** Ended as a service is stopped, and not started again before `start`. */
+  async hold(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.#isHeld = true;
     const current = this.#current;
     if (current !== null) {
+      this.#ordered.add(current.pid);
       const ended = new Promise<void>((resolve) => current.child.once('exit', () => resolve()));
-      current.child.kill('SIGKILL');
+      current.child.kill(signal);
       await ended;
     }
+  }
+
+  async close(): Promise<void> {
+    await this.hold('SIGKILL');
     this.#log.end();
   }
 
@@ -186,11 +193,11 @@ export class Program {
     if (!this.#ordered.has(started.pid)) this.unasked.push(`${this.#options.what}: ${how}`);
     this.#current = null;
     this.#downSinceMs ??= Date.now();
-    if (this.#isClosing) return;
+    if (this.#isHeld) return;
     const delayMs = this.nextDelayMs > 0 ? this.nextDelayMs : this.#ordered.has(started.pid) ? 0 : RESTART_MS;
     this.nextDelayMs = 0;
     setTimeout(() => {
-      if (!this.#isClosing && this.#current === null) this.#spawn();
+      if (!this.#isHeld && this.#current === null) this.#spawn();
     }, delayMs);
   }
 

@@ -31,7 +31,7 @@ const samples: Record<What, number[]> = { message: [], timer: [], call: [], supe
 const starts: number[] = [];
 const home = mkdtempSync(join(tmpdir(), 'leash-recovery-'));
 const stack = await Stack.raise(
-  { product: ROOT, together: 60, backend: 'fake' },
+  { product: ROOT, together: 60, backend: 'fake', temporal: 'development' },
   { home, seed: 1, profile: 'calm' },
 );
 try {

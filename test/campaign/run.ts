@@ -75,9 +75,9 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
       order.script === undefined
         ? [
             mischief.crash(),
-            ...lanesOf(
-              mishapsOf(seed, { seconds: 7_200, suspendSeconds: options.suspendSeconds, profile }),
-            ).map((steps) => mischief.play(steps)),
+            ...lanesOf(mishapsOf(seed, { ...options, seconds: 7_200, profile })).map((steps) =>
+              mischief.play(steps),
+            ),
           ]
         : lanesOf(order.script).map((steps) => mischief.play(steps));
     await air.fill();
@@ -91,7 +91,7 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
     say('no more mishaps; waiting for what is open');
     await air.land(LANDING_MS);
     clearInterval(ticker);
-    await stack.worker.working(60_000);
+    await Promise.all(stack.workers.map((worker) => worker.working(60_000)));
     await stack.server.working(60_000);
     const netFailures = await runNets(stack);
     say('reaper and audit have run; checking');
@@ -124,7 +124,12 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
       timing: TIMING,
       netFailures,
       replayFailures: checked.replayFailures,
-      leaks: [...checked.leaks, ...stack.api.leaks, ...leaksOfLogs(home), ...leaksOfLabels(contracts)],
+      leaks: [
+        ...checked.leaks,
+        ...stack.api.leaks,
+        ...leaksOfLogs(home, stack.logFiles),
+        ...leaksOfLabels(contracts),
+      ],
     };
     return {
       records,
@@ -132,8 +137,8 @@ export async function runSeed(options: CampaignOptions, order: RunOrder): Promis
       done: mischief.done,
       replayed,
       faults: fault.counts,
-      workerStarts: stack.worker.startCpuSeconds,
-      unasked: [...stack.worker.unasked, ...stack.server.unasked],
+      workerStarts: stack.workers.flatMap(({ startCpuSeconds }) => startCpuSeconds),
+      unasked: [...stack.workers, stack.server].flatMap(({ unasked }) => unasked),
       seconds: { flown: (flownAtMs - beganAtMs) / 1_000, total: (Date.now() - beganAtMs) / 1_000 },
     };
   } finally {
@@ -202,8 +207,8 @@ async function finalStatuses(stack: Stack, records: readonly SessionRecord[]): P
   return final;
 }
 
-function leaksOfLogs(home: string): RunRecords['leaks'][number][] {
-  return ['worker.log', 'server.log', 'simulator.log', 'temporal/temporal.log'].flatMap((name) =>
+function leaksOfLogs(home: string, files: readonly string[]): RunRecords['leaks'][number][] {
+  return files.flatMap((name) =>
     secretsIn(readOrNothing(join(home, name)))
       // The simulated market tells its key in its first line: that is how it is started.
       .filter((what) => name !== 'simulator.log' || what !== "the market's key")

@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { openInstallation } from '../../src/installation.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
-import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/temporal/embedded-server.ts';
+import { startNativeTemporal } from '../production/native-temporal.ts';
 import { AdminApi } from './admin-api.ts';
 import { Market } from './market.ts';
 import { type CampaignOptions, type ProfileName, ROOT } from './options.ts';
 import { SESSION_BUDGET_USD, USUAL_BUDGET_USD } from './plan.ts';
 import { type Outage, Program } from './programs.ts';
+import { startDevelopmentTemporal, type TemporalOfStack, type TemporalProgram } from './temporal.ts';
 
 /** Every wait of the product in its real order, only shorter where a setting names it. */
 export const SETTINGS = {
@@ -39,7 +39,6 @@ export const SETTINGS = {
 } as const satisfies Readonly<Record<string, string>>;
 
 const TIME_SCALE = 300;
-const NAMESPACE = 'leash-campaign';
 export const MARKET_KEY = 'campaign-market-key-6f1c0b27';
 export const HF_MARKER = 'hf_campaignmarker4d2a91c7e3';
 export const ADMIN_MARKER = 'campaign-admin-token-93ab51f0';
@@ -53,8 +52,11 @@ export class Stack {
   readonly owner: string;
   readonly secret: string;
   readonly market: Market;
-  readonly worker: Program;
+  /** Each a process; one on a development server, two on what a deployment runs. */
+  readonly workers: readonly Program[];
   readonly server: Program;
+  /** Where its HTTP server listens. */
+  readonly url: string;
   readonly api: AdminApi;
   readonly client: Client;
   /** The total limit as each worker start set it. */
@@ -62,7 +64,7 @@ export class Stack {
   readonly #simulator: Program;
   readonly #closeClient: () => Promise<void>;
   readonly #outages: Outage[] = [];
-  #temporal: EmbeddedTemporal;
+  readonly #temporal: TemporalOfStack;
   #spentUsd = 0;
 
   private constructor(made: Made) {
@@ -77,56 +79,80 @@ export class Stack {
     this.#simulator = made.simulator;
     this.#temporal = made.temporal;
     const { product, port, market, temporal, home, together } = made;
+    // As in docker-compose.yml: a home each, and what makes them one installation given to both.
+    const homeOf = (what: 'worker' | 'server') =>
+      made.workers === 1
+        ? { LEASH_HOME: home }
+        : {
+            LEASH_HOME: join(home, what),
+            LEASH_OWNER: this.owner,
+            LEASH_SECRET_FILE: join(home, 'secret'),
+            LEASH_CA_DIR: join(home, 'authority'),
+          };
     const environment = {
       ...SETTINGS,
       LEASH_PORT: String(port),
-      LEASH_HOME: home,
       VASTAI_API_URL: market.url,
       VASTAI_API_KEY: MARKET_KEY,
       HF_TOKEN: HF_MARKER,
       ADMIN_TOKEN: ADMIN_MARKER,
       LEASH_IMAGE_LOGIN: `-u campaign -p ${LOGIN_MARKER} registry.example`,
       TEMPORAL_ADDRESS: temporal.address,
-      TEMPORAL_NAMESPACE: NAMESPACE,
+      TEMPORAL_NAMESPACE: temporal.namespace,
+      ...(temporal.databaseUrl === null ? {} : { LEASH_DATABASE_URL: temporal.databaseUrl }),
     };
     const free = together * USUAL_BUDGET_USD * 0.9 + SESSION_BUDGET_USD;
-    this.worker = new Program({
-      what: 'worker',
-      script: join(product, 'src/worker.ts'),
-      cwd: product,
-      environment: () => {
-        // The limit grows with what was spent: money must be short all along, and not run out.
-        const usd = Math.max(this.limits.at(-1)?.usd ?? 0, Math.round((this.#spentUsd + free) * 100) / 100);
-        this.limits.push({ atMs: Date.now(), usd });
-        return { ...environment, VASTAI_BUDGET_LIMIT: String(usd) };
-      },
-      saysItWorks: /worker is running/,
-      logFile: join(home, 'worker.log'),
-    });
+    this.workers = Array.from(
+      { length: made.workers },
+      (_, index) =>
+        new Program({
+          what: 'worker',
+          script: join(product, 'src/worker.ts'),
+          cwd: product,
+          environment: () => {
+            // The limit grows with what was spent: money must be short all along, and not run out.
+            const wanted = Math.round((this.#spentUsd + free) * 100) / 100;
+            const usd = Math.max(this.limits.at(-1)?.usd ?? 0, wanted);
+            this.limits.push({ atMs: Date.now(), usd });
+            return { ...environment, ...homeOf('worker'), VASTAI_BUDGET_LIMIT: String(usd) };
+          },
+          saysItWorks: /worker is running/,
+          logFile: join(home, index === 0 ? 'worker.log' : `worker-${index + 1}.log`),
+        }),
+    );
     this.server = new Program({
       what: 'server',
       script: join(product, 'src/server.ts'),
       cwd: product,
-      environment: () => ({ ...environment, VASTAI_BUDGET_LIMIT: String(this.limits.at(-1)?.usd ?? free) }),
+      environment: () => ({
+        ...environment,
+        ...homeOf('server'),
+        VASTAI_BUDGET_LIMIT: String(this.limits.at(-1)?.usd ?? free),
+      }),
       saysItWorks: /listening[^\n]*/,
       logFile: join(home, 'server.log'),
     });
-    this.api = new AdminApi(`http://127.0.0.1:${port}`, ADMIN_MARKER);
+    this.url = `http://127.0.0.1:${port}`;
+    this.api = new AdminApi(this.url, ADMIN_MARKER);
   }
 
   static async raise(
-    options: Pick<CampaignOptions, 'product' | 'together' | 'backend'>,
+    options: Pick<CampaignOptions, 'product' | 'together' | 'backend' | 'temporal'>,
     run: Run,
+    given: TemporalOfStack | null = null,
   ): Promise<Stack> {
     const { home, seed, profile } = run;
-    mkdirSync(home, { recursive: true });
+    // A volume in docker-compose.yml: it is there before anything starts.
+    mkdirSync(join(home, 'authority'), { recursive: true });
     const simulator = simulatorOf(options.backend, run);
     const [line] = await simulator.start();
     const { url } = JSON.parse(line ?? '{}') as { url: string };
     const market = new Market(url, MARKET_KEY);
     const { owner } = openInstallation({ home, adminToken: ADMIN_MARKER });
-    const temporal = await startTemporal(home, 0);
-    const { client, close } = await connectClient({ address: temporal.address, namespace: NAMESPACE });
+    const isNative = options.temporal === 'postgres';
+    const start = isNative ? startNativeTemporal : startDevelopmentTemporal;
+    const temporal = given ?? (await start(home));
+    const { client, close } = await connectClient(temporal);
     const stack = new Stack({
       seed,
       profile,
@@ -140,8 +166,9 @@ export class Stack {
       port: await freePort(),
       product: options.product,
       together: options.together,
+      workers: isNative ? 2 : 1,
     });
-    await stack.worker.start();
+    for (const worker of stack.workers) await worker.start();
     await stack.server.start();
     return stack;
   }
@@ -151,29 +178,31 @@ export class Stack {
   }
 
   get outages(): Outage[] {
-    return [...this.#outages, ...this.worker.outages, ...this.server.outages];
+    return [...this.#outages, ...[...this.workers, this.server].flatMap(({ outages }) => outages)];
   }
 
-  /** SIGKILL, and started again on the same database. */
-  async killTemporal(): Promise<void> {
+  /** The one that is killed where one is meant. */
+  get worker(): Program {
+    const [first] = this.workers;
+    if (first === undefined) throw new Error('This stack has no worker.');
+    return first;
+  }
+
+  /** Files of what its processes say, under its home. */
+  get logFiles(): string[] {
+    const workers = this.workers.map((_, index) => (index === 0 ? 'worker.log' : `worker-${index + 1}.log`));
+    return [...workers, 'server.log', 'simulator.log', ...this.#temporal.logFiles];
+  }
+
+  /** SIGKILL, and started again on the same data. Without its database Temporal does nothing. */
+  async killTemporal(what: TemporalProgram): Promise<void> {
     const fromMs = Date.now();
-    const port = Number(this.#temporal.address.split(':')[1]);
-    process.kill(this.#temporal.pid, 'SIGKILL');
-    await this.#temporal.stop();
-    for (let tries = 1; ; tries += 1) {
-      try {
-        this.#temporal = await startTemporal(this.home, port);
-        break;
-      } catch (error) {
-        if (tries >= 5) throw error;
-        await pause(1_000);
-      }
-    }
+    await this.#temporal.kill(what);
     this.#outages.push({ what: 'temporal', fromMs, toMs: Date.now() });
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.worker.close(), this.server.close()]);
+    await Promise.all([...this.workers, this.server].map((program) => program.close()));
     await this.#closeClient().catch(() => undefined);
     await this.#temporal.stop();
     await this.#simulator.close();
@@ -186,12 +215,13 @@ type Made = Run & {
   readonly owner: string;
   readonly simulator: Program;
   readonly market: Market;
-  readonly temporal: EmbeddedTemporal;
+  readonly temporal: TemporalOfStack;
   readonly client: Client;
   readonly closeClient: () => Promise<void>;
   readonly port: number;
   readonly product: string;
   readonly together: number;
+  readonly workers: number;
 };
 
 /** Of this checkout, whatever product is tried, and whatever the environment says of markets. */
@@ -216,10 +246,6 @@ function simulatorOf(backend: string, { home, seed, profile }: Run): Program {
     saysItWorks: /^\{.*\}$/m,
     logFile: join(home, 'simulator.log'),
   });
-}
-
-function startTemporal(home: string, port: number): Promise<EmbeddedTemporal> {
-  return startEmbeddedTemporal({ home: join(home, 'temporal'), port, uiPort: null, namespace: NAMESPACE });
 }
 
 /** A port of this machine that nobody listens on. */

@@ -61,6 +61,7 @@ describe('correcting the ledger', () => {
     settledSinceMs: GONE_MS - 24 * HOUR_MS,
     openKeys: new Set<string>(),
     finalKeys: new Set<string>(),
+    receipts: [],
   };
 
   test('what was charged beyond what was booked counts at once', () => {
@@ -88,6 +89,24 @@ describe('correcting the ledger', () => {
     ['may have closed before the ledger kept count', { settledSinceMs: GONE_MS }, 0],
   ])('a session the ledger never heard of that %s', (_, set, corrections) => {
     expect(correctionsOf(charged(aRow()), { ...books, settled: {}, ...set })).toHaveLength(corrections);
+  });
+
+  test.each([
+    ['no row is there yet', [], 0.5, 0.5],
+    ['its rows are not complete', [aRow()], 0.9, 0.9],
+    ['its rows come to more', [aRow()], 0.1, 0.63],
+  ])(
+    'a session that only its receipt remembers counts by the larger where %s',
+    (_, rows, receiptUsd, usd) => {
+      const receipts = [{ key: KEY, usd: receiptUsd, endedAtMs: GONE_MS }];
+      const [correction] = correctionsOf(charged(...rows), { ...books, settled: {}, receipts });
+      expect(correction?.usd).toBeCloseTo(usd, 12);
+    },
+  );
+
+  test('a receipt of a session that the ledger knows changes nothing', () => {
+    const receipts = [{ key: KEY, usd: 0.9, endedAtMs: GONE_MS }];
+    expect(correctionsOf([], { ...books, receipts })).toEqual([]);
   });
 
   test('what agrees is left alone', () => {

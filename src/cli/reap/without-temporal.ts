@@ -1,13 +1,11 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Config, parseConfig } from '../../config.ts';
 import type { Instance } from '../../domain/instance.ts';
 import { judgeLeftBehind, type ReaperVerdict } from '../../domain/reaping.ts';
-import { openInstallation } from '../../installation.ts';
-import { createVastClient, MarketError, type VastClient } from '../../vast/client.ts';
+import { MarketError, type VastClient } from '../../vast/client.ts';
 import { lookNow, printJson, printLines } from '../call-options.ts';
 import { CommandError, EXIT } from '../exit-code.ts';
+import { listOf, ownerOf, withAccount } from '../own-account.ts';
 import { type ReapOptions, reapText } from '../reap.ts';
 import { plural } from '../text.ts';
 
@@ -29,8 +27,7 @@ export async function reapWithoutTemporal(options: ReapOptions, isJson: boolean)
       `There is no installation in ${config.LEASH_HOME}: set LEASH_HOME to its home, LEASH_OWNER, or name the owner with --owner.`,
     );
   }
-  const vast = clientOf(config);
-  try {
+  return withAccount(config, async (vast) => {
     const verdicts = judge(await listOf(vast), { owner, isOwn: owner === own });
     const doomed = verdicts.filter(({ action }) => action === 'destroy');
     if (!isJson) printLines(announcement(config, { owner, verdicts, isDryRun: options.dryRun === true }));
@@ -39,33 +36,7 @@ export async function reapWithoutTemporal(options: ReapOptions, isJson: boolean)
     if (isJson) printJson(answer);
     else printLines(reapText(answer, lookNow()));
     return undone.size === 0 ? EXIT.done : EXIT.failed;
-  } catch (error) {
-    if (!(error instanceof MarketError)) throw error;
-    throw new CommandError(error.kind === 'auth' ? EXIT.refused : EXIT.unreachable, error.message);
-  } finally {
-    await vast.close();
-  }
-}
-
-/** Null where no installation lies in this home; one is not made here, whose owner would have rented nothing. */
-function ownerOf(config: Config): string | null {
-  if (config.LEASH_OWNER !== undefined) return config.LEASH_OWNER;
-  if (!existsSync(join(config.LEASH_HOME, 'installation.json'))) return null;
-  return openInstallation({ home: config.LEASH_HOME, secretFile: config.LEASH_SECRET_FILE }).owner;
-}
-
-function clientOf(config: Config): VastClient {
-  if (config.VASTAI_API_KEY === undefined)
-    throw new CommandError(EXIT.usage, 'VASTAI_API_KEY is not set: without Temporal this goes by the key.');
-  return createVastClient({
-    apiUrl: config.VASTAI_API_URL,
-    apiKey: config.VASTAI_API_KEY,
-    rateScale: config.LEASH_RATE_SCALE,
   });
-}
-
-function listOf(vast: VastClient): Promise<Instance[]> {
-  return vast.listInstances({}, { deadlineMs: Date.now() + 60_000 });
 }
 
 function judge(
