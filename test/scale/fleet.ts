@@ -7,7 +7,7 @@ const READY_MS = 30 * 60_000;
 const LOOK_MS = 1_000;
 
 /** Sessions that stay open for hours: nobody uses them, and nothing but us ends them. */
-const ORDER = { keep_alive_minutes: 600, max_lifetime_minutes: 720, budget_usd: 20 } as const;
+const ORDER = { keep_alive_minutes: 600, max_lifetime_minutes: 720, budget_usd: 500 } as const;
 
 /** The sessions of a bench, from the first to the last. */
 export class Fleet {

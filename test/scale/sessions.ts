@@ -74,6 +74,9 @@ async function killOneOfTwo(): Promise<void> {
   say('a second worker, and the first is killed');
   await stack.secondWorker.start();
   await pause(SETTLING_MS);
+  console.log('two workers; usage is that of the first');
+  // Each reads the market's list for itself, and the market counts them together.
+  printTable([await measure(stack, fleet, Math.min(MINUTES, MINUTES_OF_SMALLER))]);
   const fromMs = Date.now();
   await stack.worker.close();
   await pause(TAKEN_UP_MS);

@@ -22,16 +22,16 @@ const TIME_SCALE = 60;
 const ACTIVITY_QUEUE = 2;
 const UNLIMITED_PER_SECOND = 10_000;
 
-/** A thousand GPUs for hours. */
-const CREDIT_USD = 100_000;
+/** A thousand GPUs for hours that pass sixty times as fast. */
+const CREDIT_USD = 1_000_000;
 
 /** The product's own settings, but for what keeps a thousand sessions open and the market's limits off. */
 const SETTINGS = {
   // They say at this level that they work.
   LEASH_LOG_LEVEL: 'info',
   LEASH_MODEL: 'Qwen/Qwen2.5-1.5B-Instruct',
-  VASTAI_BUDGET_LIMIT: '100000',
-  VASTAI_SESSION_BUDGET_LIMIT: '20',
+  VASTAI_BUDGET_LIMIT: '1000000',
+  VASTAI_SESSION_BUDGET_LIMIT: '500',
 } as const;
 
 /** One installation of real processes at the market's limits or without them: Temporal, market, workers, server. */
